@@ -34,7 +34,7 @@ class Ahead:
         self.asked = False
         self.thread: threading.Thread | None = None
         self.requests: SimpleQueue[bool] = SimpleQueue()
-        self.outcomes: SimpleQueue[tuple[Any, BaseException | None]] = SimpleQueue()
+        self.outcomes: SimpleQueue[tuple[object, BaseException | None]] = SimpleQueue()
 
     def ask(self) -> None:
         """Begin the next call, where it will take long."""
@@ -69,7 +69,7 @@ class Ahead:
             self.thread.join(LEAVE if interrupted else None)
             self.thread = None
 
-    def _timed(self) -> Any:
+    def _timed(self) -> object:
         began = time.perf_counter()
         try:
             return self.function()

@@ -47,7 +47,7 @@ def squeezed(name: str) -> str:
     return name.replace("_", "").lower()
 
 
-def lookup(kind: str, came: Any, table: Mapping[str, Record], aliases: Mapping[str, str] = EMPTY) -> Record:
+def lookup(kind: str, came: object, table: Mapping[str, Record], aliases: Mapping[str, str] = EMPTY) -> Record:
     """Find ``came`` in a table of definitions, in any of the spellings that Keras' users know.
 
     Parameters
@@ -79,7 +79,7 @@ def lookup(kind: str, came: Any, table: Mapping[str, Record], aliases: Mapping[s
 
 def number(
     argument: str,
-    came: Any,
+    came: object,
     *,
     low: float | None = None,
     high: float | None = None,
@@ -127,14 +127,14 @@ def integer(argument: str, came: Any, *, low: int | None = None, high: int | Non
     return value
 
 
-def whole_seed(came: Any) -> int:
+def whole_seed(came: object) -> int:
     """Check a seed of random numbers and return it as an int in [0, 2**64)."""
     if (value := integer("seed", came, low=0)) >= 2**64:
         raise ValueError(f"seed must be below 2**64, got {value}")
     return value
 
 
-def flag(argument: str, came: Any) -> bool:
+def flag(argument: str, came: object) -> bool:
     """Check one yes-or-no argument and return it as a bool."""
     if type(came).__name__ not in ("bool", "bool_"):  # NumPy's, too
         raise TypeError(f"{argument} must be True or False, got {shown(came)}")
@@ -171,7 +171,7 @@ def weights_later(name: str, place: object) -> str:
 def fixed(cls: Class) -> Class:
     """Decorate a frozen dataclass: who assigns to an attribute is told which argument to give in its place."""
 
-    def refuse(self: Any, name: str, value: Any = None) -> None:
+    def refuse(self: object, name: str, value: object = None) -> None:
         if getattr(getattr(cls, name, None), "fset", None):  # a property that may be set
             object.__setattr__(self, name, value)
             return
@@ -181,7 +181,7 @@ def fixed(cls: Class) -> Class:
     return cls
 
 
-def _how_to_have(made: Any, name: str, value: Any) -> AttributeError:
+def _how_to_have(made: Any, name: str, value: object) -> AttributeError:
     kind, names = type(made).__name__, [field.name for field in fields(made)]
     if name in WEIGHTS and hasattr(made, "set_weights"):
         return AttributeError(f"{kind}.{name} = {shown(value)} would not act: call set_weights of the layer or model")

@@ -42,7 +42,7 @@ def of_policy(came: Any) -> Any:
     return came.name if hasattr(came, "compute_dtype") else came
 
 
-def policy_of(came: Any) -> Policy:
+def policy_of(came: object) -> Policy:
     """A model's policy: the name of its dtype, or ``"mixed_bfloat16"``."""
     came = of_policy(came)
     found = MIXED if isinstance(came, str) and came == MIXED else _real_dtype(came)
@@ -52,7 +52,7 @@ def policy_of(came: Any) -> Policy:
     return cast("Policy", str(found))
 
 
-def model_dtype(came: Any) -> np.dtype:
+def model_dtype(came: object) -> np.dtype:
     """A dtype in which models compute, float32 or float64."""
     came = of_policy(came)
     found = _real_dtype(came)
@@ -69,7 +69,7 @@ def _real_dtype(came: Any) -> np.dtype | None:
     return None
 
 
-def _is_half(came: Any) -> bool:
+def _is_half(came: object) -> bool:
     return "float16" in str(came) or came == "half"
 
 
@@ -85,14 +85,14 @@ def rows_dtype(came: Any) -> np.dtype:
     )
 
 
-def listed(name: str, came: Any, wanted: str) -> list[Any]:
+def listed(name: str, came: object, wanted: str) -> list[Any]:
     """A user's list, or ``TypeError`` when there is nothing to walk over."""
     if isinstance(came, str | bytes | dict) or not hasattr(came, "__iter__") or getattr(came, "shape", None) == ():
         raise TypeError(f"{name} must be a list of {wanted}, got {shown(came)}")
     return list(came)
 
 
-def real_array(name: str, came: Any, dtype: np.dtype) -> np.ndarray:
+def real_array(name: str, came: object, dtype: np.dtype) -> np.ndarray:
     """``came`` as an aligned C-contiguous native array of ``dtype``; no copy where it is one already.
 
     Takes whatever NumPy turns into numbers: lists, frames, memory maps, integers, booleans, float16,
@@ -111,12 +111,12 @@ def real_array(name: str, came: Any, dtype: np.dtype) -> np.ndarray:
         return made
 
 
-def numbers(name: str, came: Any) -> np.ndarray:
+def numbers(name: str, came: object) -> np.ndarray:
     """``came`` as an array of real numbers of its own dtype, layout and at least one axis; no copy of an array."""
     return np.atleast_1d(of_reals(name, came))
 
 
-def of_reals(name: str, came: Any) -> np.ndarray:
+def of_reals(name: str, came: object) -> np.ndarray:
     """``came`` as an array of real numbers of its own dtype, layout and axes; no copy of an array."""
     array = dense_array(name, came)
     if array.dtype.kind not in REAL:
@@ -125,13 +125,13 @@ def of_reals(name: str, came: Any) -> np.ndarray:
     return array
 
 
-def floats(name: str, came: Any) -> np.ndarray:
+def floats(name: str, came: object) -> np.ndarray:
     """:func:`of_reals` in their own floating dtype, else float64."""
     array = of_reals(name, came)
     return array if array.dtype.kind == "f" else array.astype(np.float64)
 
 
-def dense_array(name: str, came: Any) -> np.ndarray:
+def dense_array(name: str, came: object) -> np.ndarray:
     """``came`` as an array of any dtype; sparse rows and windows are refused."""
     if isinstance(came, WindowRows):
         raise TypeError(f"{name} must be a dense array, got {came!r}; np.asarray makes one of them")
@@ -153,7 +153,7 @@ def is_surely_finite(array: np.ndarray) -> bool:
     return array.size <= FEW and math.isfinite(np.vdot(array, array))  # an overflow only costs the next look
 
 
-def check_finite(name: str, array: np.ndarray, came: Any = None) -> None:
+def check_finite(name: str, array: np.ndarray, came: object = None) -> None:
     """Raise when a C-contiguous array, made of ``came``, has a NaN or an infinity, and say where the first one is."""
     if is_surely_finite(array):
         return
@@ -170,7 +170,7 @@ def check_finite(name: str, array: np.ndarray, came: Any = None) -> None:
     )
 
 
-def _before(came: Any, where: tuple[int, ...], array: np.ndarray) -> str:
+def _before(came: object, where: tuple[int, ...], array: np.ndarray) -> str:
     """What an infinity in ``array`` was before the model's dtype could not hold it; nothing where it was one."""
     if came is None:
         return ""
@@ -178,7 +178,7 @@ def _before(came: Any, where: tuple[int, ...], array: np.ndarray) -> str:
     return f" ({value:g} in {array.dtype})" if np.isfinite(value) else ""
 
 
-def is_sparse(came: Any) -> bool:
+def is_sparse(came: object) -> bool:
     """Whether these are sparse rows, or a matrix that can become such; SciPy is not loaded to ask."""
     return isinstance(came, SparseRows) or (not isinstance(came, np.ndarray) and hasattr(came, "tocsr"))
 
@@ -190,7 +190,7 @@ def read_only(array: np.ndarray) -> np.ndarray:
     return view
 
 
-def check_weights(names: Sequence[str], views: Sequence[np.ndarray], came: Any) -> list[np.ndarray]:
+def check_weights(names: Sequence[str], views: Sequence[np.ndarray], came: object) -> list[np.ndarray]:
     """A user's weights as arrays that fit the ``views`` of parameters, or one error and nothing has changed."""
     given = listed("weights", came, "arrays")
     if len(given) != len(views):

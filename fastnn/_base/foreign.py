@@ -24,7 +24,7 @@ DATES = "mM"
 TIMES = "date", "time", "duration", "period"  # dtypes of all libraries begin so, and no others: datetime64, timestamp
 
 
-def as_array(name: str, came: Any) -> np.ndarray:
+def as_array(name: str, came: object) -> np.ndarray:
     """``came`` as an array of whatever dtype; no copy of an array.
 
     Raises
@@ -60,7 +60,7 @@ def _in_memory(name: str, array: np.ndarray) -> np.ndarray:
     return array
 
 
-def plain(name: str, came: Any, dates: bool = False) -> Any:
+def plain(name: str, came: Any, dates: bool = False) -> object:
     """What scikit-learn's own checks take: lists and frames as they are, all else as an array of NumPy.
 
     scikit-learn counts dates as numbers; they are refused unless ``dates``. So are windows, which it would copy.
@@ -85,7 +85,7 @@ def plain(name: str, came: Any, dates: bool = False) -> Any:
     return array
 
 
-def _check_times(name: str, came: Any) -> None:
+def _check_times(name: str, came: object) -> None:
     """Raise for a column of another library that holds dates, moments or durations; NumPy would count their units."""
     if hasattr(came, "column_names") and hasattr(came, "schema"):  # pyarrow
         kinds = zip(came.column_names, came.schema.types, strict=True)
@@ -99,19 +99,19 @@ def _check_times(name: str, came: Any) -> None:
             raise TypeError(f"{what} must hold real numbers, got dtype {kind}; turn times into numbers first")
 
 
-def check_mask(name: str, came: Any) -> None:
+def check_mask(name: str, came: object) -> None:
     """Raise when an array, or one in a list, hides a value."""
     if np.ma.is_masked(came) or (isinstance(came, list | tuple) and any(map(_hides, came))):
         raise ValueError(f"{name} has masked values; fill or drop them")
 
 
-def _hides(came: Any) -> bool:
+def _hides(came: object) -> bool:
     if isinstance(came, list | tuple):
         return any(map(_hides, came))
     return isinstance(came, np.ma.MaskedArray) and bool(np.ma.is_masked(came))
 
 
-def _without_gradient(came: Any) -> Any:
+def _without_gradient(came: object) -> object:
     """Tensors of PyTorch without the graph that made them: NumPy refuses them otherwise."""
     if isinstance(came, list | tuple):
         return [_without_gradient(one) for one in came] if any(hasattr(one, "requires_grad") for one in came) else came
@@ -145,7 +145,7 @@ def _from_frame(name: str, frame: Any) -> np.ndarray:
     )
 
 
-def _from_series(name: str, series: Any) -> np.ndarray:
+def _from_series(name: str, series: object) -> np.ndarray:
     """A column as numbers, NaN where a nullable dtype has none."""
     array = np.asarray(series)
     if array.dtype.kind in REAL:

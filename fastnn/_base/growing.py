@@ -5,14 +5,17 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastnn._base import writing
 from fastnn._base.temporary import sweep, temporary_file
 
+if TYPE_CHECKING:
+    from fastnn._base.types import StrPath
+
 
 @contextlib.contextmanager
-def growing_file(path: Any) -> Iterator[Any]:
+def growing_file(path: StrPath) -> Iterator[Any]:
     """A binary file that becomes the file at ``path`` at the end of the block; an error leaves what stands there.
 
     A device or pipe gets what is written at once.

@@ -16,7 +16,7 @@ def current() -> Any:
 
 
 @contextlib.contextmanager
-def within(distribution: Any) -> Iterator[None]:
+def within(distribution: object) -> Iterator[None]:
     """A block in which fits are distributed."""
     token = _current.set(distribution)
     try:

@@ -52,11 +52,11 @@ TAKEN = ("validation_batch_size",)  # of any value: results do not depend on the
 
 def refuse(
     call: str,
-    unknown: Mapping[str, Any],
+    unknown: Mapping[str, object],
     known: Collection[str],
     *,
     words: Mapping[str, str] = CALLS,
-    neutral: Mapping[str, tuple[Any, ...]] = NEUTRAL,
+    neutral: Mapping[str, tuple[object, ...]] = NEUTRAL,
 ) -> None:
     """``TypeError`` for the first of ``unknown`` that would have to act, with a word or the nearest known name."""
     for name, value in unknown.items():
@@ -69,7 +69,7 @@ def refuse(
         raise TypeError(f"{call} has no argument {name!r}{nearest(name, known)}; it takes {', '.join(known)}")
 
 
-def refuse_for(method: Any, unknown: Mapping[str, Any]) -> None:
+def refuse_for(method: Any, unknown: Mapping[str, object]) -> None:
     """:func:`refuse` for a public method that collects unknown keyword arguments."""
     from inspect import Parameter, signature
 

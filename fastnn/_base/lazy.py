@@ -13,7 +13,11 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from importlib import import_module
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
 
 Key = TypeVar("Key")
 Value = TypeVar("Value", covariant=True)
@@ -35,7 +39,7 @@ def names(
     """
     home = {name: module for part in places for module, listed in part.items() for name in listed.split()}
 
-    def of_package(name: str) -> Any:
+    def of_package(name: str) -> object:
         if name in home:
             found = getattr(import_module(f".{home[name]}", package), name)
             setattr(sys.modules[package], name, found)
@@ -52,7 +56,7 @@ def names(
     return of_package, listed
 
 
-def _module(name: str) -> Any:
+def _module(name: str) -> ModuleType | None:
     """The module of a full name; None where there is none."""
     try:
         return import_module(name)
@@ -93,13 +97,13 @@ class Table(Mapping[Key, Value]):
     def __len__(self) -> int:
         return len(self._makers)
 
-    def __or__(self, other: Mapping[Any, Any]) -> dict[Any, Any]:
+    def __or__(self, other: Mapping[object, object]) -> dict[Any, Any]:
         return {**self, **other}
 
-    def __ror__(self, other: Mapping[Any, Any]) -> dict[Any, Any]:
+    def __ror__(self, other: Mapping[object, object]) -> dict[Any, Any]:
         return {**other, **self}
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         """A copy, or a pickle, has all entries."""
         return dict, ({**self},)
 

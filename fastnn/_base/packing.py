@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -18,7 +17,7 @@ ARRAY, NUMBER = "$array", "$number"
 ODD = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 
-def pack(what: str, value: Any) -> tuple[Any, list[np.ndarray]]:
+def pack(what: str, value: object) -> tuple[object, list[np.ndarray]]:
     """A value as JSON can hold it, with numbers in place of its arrays, and the arrays.
 
     Raises
@@ -30,7 +29,7 @@ def pack(what: str, value: Any) -> tuple[Any, list[np.ndarray]]:
     return _packed(what, value, arrays), arrays
 
 
-def _packed(what: str, value: Any, arrays: list[np.ndarray]) -> Any:
+def _packed(what: str, value: object, arrays: list[np.ndarray]) -> object:
     if isinstance(value, np.generic):
         value = value.item()
     if value is None or isinstance(value, bool | int | str):
@@ -49,7 +48,7 @@ def _packed(what: str, value: Any, arrays: list[np.ndarray]) -> Any:
     )
 
 
-def unpack(packed: Any, read: Callable[[int], Any], known: int) -> Any:
+def unpack(packed: object, read: Callable[[int], object], known: int) -> object:
     """The value that :func:`pack` took; ``read`` gives the arrays, of which there are ``known``, each used once.
 
     Raises
@@ -64,7 +63,7 @@ def unpack(packed: Any, read: Callable[[int], Any], known: int) -> Any:
     return value
 
 
-def _unpacked(packed: Any, read: Callable[[int], Any], used: set[int], known: int) -> Any:
+def _unpacked(packed: object, read: Callable[[int], object], used: set[int], known: int) -> object:
     if isinstance(packed, list):
         return [_unpacked(inner, read, used, known) for inner in packed]
     if not isinstance(packed, dict):

@@ -9,7 +9,6 @@ instruction set, and a learning rate or a first weight that differs changes all 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -45,7 +44,7 @@ def exponential(x: np.ndarray) -> np.ndarray:
 
 
 @np.errstate(over="ignore")
-def power(base: Any, exponent: Any) -> np.ndarray:
+def power(base: object, exponent: object) -> np.ndarray:
     """``base ** exponent`` for bases and exponents from 0 on, numbers or arrays: squaring for the whole part."""
     base, exponent = np.broadcast_arrays(np.asarray(base, np.float64), np.asarray(exponent, np.float64))
     whole = np.floor(exponent)

@@ -37,7 +37,7 @@ class _Brief(reprlib.Repr):
 _BRIEF = _Brief()
 
 
-def brief(value: Any) -> str:
+def brief(value: object) -> str:
     """One line for any value: functions by name, arrays by shape, long things cut in the middle."""
     return " ".join(_BRIEF.repr(value).split())
 
@@ -83,7 +83,7 @@ def counted(number: int, noun: str, plural: str = "") -> str:
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
-def call_of(made: Any) -> str:
+def call_of(made: object) -> str:
     """The call that makes an object, without arguments at their defaults; it keeps them under their names."""
     from inspect import signature
 
@@ -100,7 +100,7 @@ def call_of(made: Any) -> str:
     return cut(f"{type(made).__name__}({', '.join(given)})")
 
 
-def _same(value: Any, default: Any) -> bool:
+def _same(value: object, default: object) -> bool:
     try:
         return value is default or bool(value == default)
     except (TypeError, ValueError):  # arrays

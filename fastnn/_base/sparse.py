@@ -85,7 +85,7 @@ def dense(x: AnyRows, room: np.ndarray) -> np.ndarray:
     return out
 
 
-def from_scipy(name: str, came: Any, dtype: np.dtype) -> SparseRows:
+def from_scipy(name: str, came: object, dtype: np.dtype) -> SparseRows:
     """Rows of a two-axis sparse matrix or array of SciPy, in any of its formats, as values of ``dtype``.
 
     Raises

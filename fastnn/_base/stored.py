@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from functools import lru_cache
 from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NoReturn, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 
@@ -37,7 +37,7 @@ def parse(name: str, text: str | bytes) -> Any:
     return value
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     made: dict[str, Any] = {}
     for name, value in pairs:
         if name in made:
@@ -53,16 +53,16 @@ def _finite(text: str) -> float:
     return value
 
 
-def _no_number(text: str) -> Any:
+def _no_number(text: str) -> NoReturn:
     raise ValueError(f"{text} is no number")
 
 
-def kind_and_fields(record: Any) -> dict[str, Any]:
+def kind_and_fields(record: Any) -> dict[str, object]:
     """What a file has of a record of several kinds; not ``asdict``, which copies each number of its lists by itself."""
     return {"kind": type(record).__name__, **{part.name: getattr(record, part.name) for part in fields(record)}}
 
 
-def check_types(record: Any) -> Any:
+def check_types(record: object) -> Any:
     """A dataclass object, whose fields (and theirs) must be what their annotations say; ``TypeError`` else.
 
     Models ask this of what users hand in, too: what is taken can be saved, and what is saved can be loaded.
@@ -82,7 +82,7 @@ def check_types(record: Any) -> Any:
 
 
 @lru_cache(maxsize=256)
-def _wanted(kind: Any) -> list[tuple[str, Any, Callable[[Any], bool]]]:
+def _wanted(kind: object) -> list[tuple[str, object, Callable[[object], bool]]]:
     """Names and types of a record's fields, and what tells values of such a type."""
     if not is_dataclass(kind):
         return []
@@ -93,13 +93,13 @@ def _wanted(kind: Any) -> list[tuple[str, Any, Callable[[Any], bool]]]:
     return [(field.name, hints[field.name], tester(hints[field.name])) for field in fields(kind)]
 
 
-def conforms(value: Any, hint: Any) -> bool:
+def conforms(value: object, hint: object) -> bool:
     """Whether a value is of the annotated type; a bool is no number, a whole number is a real one, as are NumPy's."""
     return tester(hint)(value)
 
 
 @lru_cache(maxsize=1024)
-def tester(hint: Any) -> Callable[[Any], bool]:
+def tester(hint: object) -> Callable[[object], bool]:
     """What tells values of an annotated type; annotations are taken apart once, for every new layer is asked for."""
     origin, inside = get_origin(hint), get_args(hint)
     if origin in (Union, UnionType):
@@ -124,19 +124,19 @@ def tester(hint: Any) -> Callable[[Any], bool]:
     return lambda value: isinstance(_plain(value), hint)
 
 
-def _any_of(tests: Sequence[Callable[[Any], bool]]) -> Callable[[Any], bool]:
+def _any_of(tests: Sequence[Callable[[object], bool]]) -> Callable[[object], bool]:
     if len(tests) == 2:
         one, other = tests
         return lambda value: one(value) or other(value)
     return lambda value: any(test(value) for test in tests)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     """A number of NumPy's as Python has it."""
     return value.item() if isinstance(value, np.generic) else value
 
 
-def difference(stored: Any, made: Any, where: str = "") -> str | None:
+def difference(stored: object, made: object, where: str = "") -> str | None:
     """Where a stored value differs from what was made of it, in words, or None; what it leaves out has its default."""
     if isinstance(stored, dict) and isinstance(made, dict):
         parts = [(name, value, made[name]) for name, value in stored.items() if name in made]

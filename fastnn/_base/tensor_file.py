@@ -90,7 +90,7 @@ class TensorFile:
     def __enter__(self) -> TensorFile:
         return self
 
-    def __exit__(self, *error: Any) -> None:
+    def __exit__(self, *error: object) -> None:
         self.file.close()
 
     def __repr__(self) -> str:
@@ -141,13 +141,13 @@ class TensorFile:
         return out
 
 
-def _metadata(came: Any) -> dict[str, str]:
+def _metadata(came: object) -> dict[str, str]:
     if not isinstance(came, dict) or not all(isinstance(value, str) for value in came.values()):
         raise ValueError("its metadata must be texts by name")
     return came
 
 
-def _entry(name: str, stored: Any, first: int, dtypes: Mapping[str, np.dtype]) -> Entry:
+def _entry(name: str, stored: object, first: int, dtypes: Mapping[str, np.dtype]) -> Entry:
     if not isinstance(stored, dict) or stored.keys() != {"dtype", "shape", "data_offsets"}:
         raise ValueError(f"array {shown(name)} needs dtype, shape and data_offsets, got {shown(stored)}")
     dtype, shape, offsets = stored["dtype"], stored["shape"], stored["data_offsets"]
@@ -162,5 +162,5 @@ def _entry(name: str, stored: Any, first: int, dtypes: Mapping[str, np.dtype]) -
     return entry
 
 
-def _sizes(came: Any) -> bool:
+def _sizes(came: object) -> bool:
     return isinstance(came, list) and all(type(size) is int and size >= 0 for size in came)

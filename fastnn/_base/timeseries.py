@@ -36,7 +36,7 @@ class Windows:
         x, y = self.x[rows], self.y[rows]
         return Windows(x, y) if isinstance(x, WindowRows) else (x, y)
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+    def __array__(self, dtype: object = None, copy: bool | None = None) -> np.ndarray:
         raise TypeError("windows with targets are no array: np.asarray(windows.x) copies the windows, windows.y is one")
 
     def __repr__(self) -> str:
@@ -44,14 +44,14 @@ class Windows:
 
 
 def timeseries(
-    x: Any,
-    y: Any = None,
+    x: object,
+    y: object = None,
     *,
     length: int,
     stride: int = 1,
     horizon: int = 1,
     targets: int = 1,
-    groups: Any = None,
+    groups: object = None,
 ) -> Windows:
     """Windows of a series, as rows for ``fit``, ``evaluate`` and ``predict``, that are never copied as a whole.
 
@@ -119,7 +119,7 @@ def timeseries(
     return Windows(rows, _targets(told, rows, length - 1 + horizon, targets))
 
 
-def _series(name: str, came: Any) -> np.ndarray:
+def _series(name: str, came: object) -> np.ndarray:
     """Finite numbers in the order of time, C-contiguous, of the dtype they came in."""
     if isinstance(came, WindowRows | Windows):
         raise TypeError(f"{name} must be a series, got {came!r}")
@@ -140,7 +140,7 @@ def _check_room(steps: int, needs: int, what: str, length: int, horizon: int, ta
         )
 
 
-def _group_firsts(came: Any, steps: int) -> np.ndarray:
+def _group_firsts(came: object, steps: int) -> np.ndarray:
     """The step at which each group begins, and behind them the number of steps."""
     ids = as_array("groups", came)
     if ids.shape != (steps,):
@@ -179,6 +179,6 @@ def _targets(told: np.ndarray, rows: WindowRows, offset: int, targets: int) -> n
     return several[:: rows.stride][: len(rows)] if rows.starts is None else several[rows.starts]
 
 
-def parted(x: Any, y: Any) -> tuple[Any, Any]:
+def parted(x: object, y: object) -> tuple[Any, Any]:
     """Rows and targets of a call: those of windows, where no other targets came with them."""
     return (x.x, x.y if y is None else y) if isinstance(x, Windows) else (x, y)

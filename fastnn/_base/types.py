@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from os import PathLike
-from typing import Any, Literal
+from typing import Any, Literal, SupportsFloat
 
 import numpy as np
 
 Numbers = Any
 """What a formula works on: an array in NumPy, and a single number where Numba compiles the same text."""
+
+DataLike = Any
+"""Rows as a user has them: arrays, lists, data frames, sparse matrices, a list or dict of several, batches, None."""
+
+Outputs = Any
+"""What a network gives: an array, or of several outputs a list or a dict of arrays. Which, no type checker can know."""
+
+Scores = Any
+"""The loss, or a list of it and the metrics where there are some. Which, no type checker can know."""
+
+ClassWeights = Mapping[Any, SupportsFloat] | None
+"""Weights by the class's index, any kind of whole number."""
+
+AnyLayer = Any
+"""A layer or a model of a kind, and so with attributes, that the user knows and no type checker can."""
+
+Config = dict[str, Any]
+"""What an object is made of again, under the names of its arguments; own classes have what arguments they like."""
 
 Policy = Literal["float32", "float64", "mixed_bfloat16"]
 """What the policy of a model may be."""

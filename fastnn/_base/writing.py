@@ -19,9 +19,13 @@ import errno
 import os
 import stat
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastnn._base.temporary import FLAGS, fcntl, sweep, temporary_file
+
+if TYPE_CHECKING:
+    from fastnn._base.types import StrPath
+
 
 MOST_LINKS = 40  # from one to the next, as in Linux
 PIECE = 2**24  # bytes a call, so that Ctrl-C is heard in between
@@ -32,7 +36,7 @@ Buffer = bytes | memoryview
 Path = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
 
-def write_atomically(path: Any, data: Buffer | Sequence[Buffer]) -> None:
+def write_atomically(path: StrPath, data: Buffer | Sequence[Buffer]) -> None:
     """Write a file; an error leaves the old one as it was.
 
     Parameters
@@ -63,7 +67,7 @@ def write_atomically(path: Any, data: Buffer | Sequence[Buffer]) -> None:
             _rewrite(target, parts, old)
 
 
-def append(path: Any, data: bytes) -> None:
+def append(path: StrPath, data: bytes) -> None:
     """Write behind what a file holds; an error takes back what was written of ``data``.
 
     Raises
@@ -93,7 +97,7 @@ def append(path: Any, data: bytes) -> None:
             os.close(handle)
 
 
-def check_writable(path: Any) -> None:
+def check_writable(path: StrPath) -> None:
     """Raise the ``OSError`` of :func:`write_atomically`, as far as it can be foreseen; nothing is made or changed."""
     name = os.fsdecode(path)
     with _named(name):

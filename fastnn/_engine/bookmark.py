@@ -27,7 +27,7 @@ class Misfit(ValueError):
     """A fit cannot go on from a mark as the marked one would have."""
 
 
-def mark(fit: Standing) -> dict[str, Any]:
+def mark(fit: Standing) -> dict[str, object]:
     """Where a fit stands, which is between two updates."""
     run, trainer, history = fit.run, fit.trainer, fit.history
     row = fit.stretches.sums[int(run["epoch"] - run["first_epoch"])].copy() if run["batch"] else None
@@ -58,13 +58,13 @@ def _real(name: str, values: list[Any]) -> np.ndarray:
         raise TypeError(f"a checkpoint keeps numbers of the history, and {name!r} has {shown(values)}") from None
 
 
-def remembering(fit: Standing) -> list[tuple[Callback, dict[str, Any]]]:
+def remembering(fit: Standing) -> list[tuple[Callback, dict[str, object]]]:
     """The callbacks that remember something, with that; the others may be there or not when a fit goes on."""
     pairs = [(callback, callback.get_state()) for callback in fit.listeners.callbacks]
     return [(callback, state) for callback, state in pairs if state]
 
 
-def what_trains(fit: Standing) -> dict[str, Any]:
+def what_trains(fit: Standing) -> dict[str, object]:
     """What another fit must have in common."""
     trainer = fit.trainer
     return {"kind": type(trainer).__name__, "shuffle": fit.shuffle, **trainer.shards, **trainer.what()}
@@ -87,7 +87,7 @@ def check(fit: Standing, marked: dict[str, Any]) -> None:
         )
 
 
-def go_on(fit: Standing, marked: dict[str, Any]) -> None:
+def go_on(fit: Standing, marked: dict[str, object]) -> None:
     """Have a fit stand where another one was marked; its model has the weights of that."""
     check(fit, marked)
     try:
@@ -124,7 +124,7 @@ def tell(fit: Standing, marked: dict[str, Any]) -> None:
     fit.state.stop_training = marked["stopped"]
 
 
-def validated(marked: Any) -> dict[str, Any]:
+def validated(marked: Any) -> dict[str, object]:
     """What a file says of where a fit stood, as far as it can be checked without the fit."""
     first, run = _count("first_epoch", marked["first_epoch"]), marked["run"]
     _count("initial_epoch", marked["initial_epoch"])
@@ -152,11 +152,11 @@ def validated(marked: Any) -> dict[str, Any]:
     return found
 
 
-def _count(name: str, came: Any) -> int:
+def _count(name: str, came: object) -> int:
     return integer(name, came, low=0, high=MOST)
 
 
-def _of_shape(name: str, array: Any, shape: tuple[int, ...]) -> np.ndarray:
+def _of_shape(name: str, array: object, shape: tuple[int, ...]) -> np.ndarray:
     if not isinstance(array, np.ndarray) or array.shape != shape:
         raise ValueError(f"{name} of the checkpoint must be an array {shape}, got {shown(array)}")
     return array

@@ -113,7 +113,7 @@ def _sparse_inputs(name: str, came: Any, shape: Shape, dtype: np.dtype, empty: b
     return from_scipy(name, came, dtype)
 
 
-def _rows_of(came: Any) -> Any:
+def _rows_of(came: object) -> object:
     """The rows, where they came with their targets."""
     return came.x if isinstance(came, Windows) else came
 

@@ -38,7 +38,7 @@ class Given:
     class_weight: Any = None
 
 
-def check_given(x: Any, y: Any) -> None:
+def check_given(x: object, y: object) -> None:
     """``TypeError`` where targets are missing."""
     if y is None:
         raise TypeError(
@@ -69,7 +69,7 @@ def make_rows(compiled: Compiled, given: Given, prefix: str = "") -> Rows:
     return Rows(inputs, tuple(targets), tuple(weights))
 
 
-def are_plain(compiled: Compiled, x: Any, rows: Rows) -> bool:
+def are_plain(compiled: Compiled, x: object, rows: Rows) -> bool:
     """Whether ``x``, of which ``rows`` were made, and arrays like it need nothing but a look at their numbers."""
     taken, layout = rows.inputs[0], compiled.layout
     looked_at = compiled.has_custom_loss or layout.is_open or layout.n_ids != (None,)  # codes are compared with a range
@@ -95,7 +95,7 @@ def check_lengths(labels: Sequence[str], inputs: Sequence[AnyRows]) -> None:
             )
 
 
-def split_rows(compiled: Compiled, given: Given, share: Any, validation: Given | None) -> tuple[Rows, Rows | None]:
+def split_rows(compiled: Compiled, given: Given, share: object, validation: Given | None) -> tuple[Rows, Rows | None]:
     """Training and validation data: the last ``share`` of the rows, or ``validation``, or none.
 
     Class weights are for the rows that train.
@@ -117,7 +117,7 @@ def split_rows(compiled: Compiled, given: Given, share: Any, validation: Given |
     return weighted(compiled, rows.part(slice(None, first)), given.class_weight), rows.part(slice(first, None))
 
 
-def weighted(compiled: Compiled, rows: Rows, class_weight: Any) -> Rows:
+def weighted(compiled: Compiled, rows: Rows, class_weight: object) -> Rows:
     """The same rows with the weights of their classes."""
     if class_weight is None:
         return rows

@@ -185,7 +185,7 @@ class Distribution:
             told = f"rank {self.comm.rank} of {self.comm.size} failed: {type(error).__name__}: {in_a_line(error)}"
             self.comm.leave(HEAD.pack(FAILURE, self.fits) + told.encode())
 
-    def check_same(self, told: Mapping[str, Any]) -> None:
+    def check_same(self, told: Mapping[str, object]) -> None:
         """Raise ``ValueError`` on all ranks where they differ in something, which is named with the first rank."""
         mine = json.dumps({name: _brief(value) for name, value in told.items()})
         heard = [json.loads(one) for one in self.gather(AGREEMENT, mine.encode())]
@@ -205,13 +205,13 @@ class Distribution:
         if self.comm.rank:
             array[...] = np.frombuffer(came, array.dtype).reshape(array.shape)
 
-    def told_by_first(self, *told: Any) -> list[Any]:
+    def told_by_first(self, *told: object) -> list[Any]:
         """What rank 0 says: numbers, truths and None, in one message."""
         found: list[Any] = json.loads(self.gather(AGREEMENT, json.dumps(told).encode())[0])
         return found
 
 
-def _brief(value: Any) -> str:
+def _brief(value: object) -> str:
     """A text for a value, of a long one its beginning and a checksum."""
     text = str(value)
     return text if len(text) <= LONG else f"{text[:LONG]}... (checksum {zlib.crc32(text.encode()):08x})"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 
@@ -75,7 +74,7 @@ class Records:
         """Names of the values that training gives."""
         return [*self.compiled.loss_names, *(key for reading, *_ in self.compiled.metrics for key in reading.keys)]
 
-    def enter(self, columns: dict[str, list[float]], tell: Callable[[int, Logs], Any] | None) -> None:
+    def enter(self, columns: dict[str, list[float]], tell: Callable[[int, Logs], object] | None) -> None:
         """Add epochs to the history, the last one with what ``tell`` has put into its logs, also when that raises."""
         n_epochs = len(columns["loss"])
         epochs = range(self.next + self.offset, self.next + self.offset + n_epochs)

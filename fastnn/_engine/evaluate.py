@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 
@@ -89,7 +88,7 @@ class Kept:
             np.concatenate(weights) if weights else None,
         )
 
-    def mark(self) -> list[Any]:
+    def mark(self) -> list[object]:
         """The arrays as a checkpoint can hold them; of classes also, that they are whole numbers."""
         is_index = self.target.dtype.kind == "i"
         return [self.target.astype(np.float64) if is_index else self.target, self.prediction, self.weight, is_index]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from types import ModuleType
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -13,6 +13,13 @@ from fastnn._base.arguments import shown
 from fastnn._base.reprs import counted
 from fastnn._engine import looks
 from fastnn._plan.layout import Layout
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+
+if TYPE_CHECKING:
+    GradientsLike = ArrayLike  # those of Gradients, or arrays, or one vector
 
 
 class Form:
@@ -136,13 +143,13 @@ class Gradients(Sequence[np.ndarray]):
     def __getitem__(self, number: int) -> np.ndarray: ...
     @overload
     def __getitem__(self, number: slice) -> list[np.ndarray]: ...
-    def __getitem__(self, number: int | slice) -> Any:
+    def __getitem__(self, number: int | slice) -> np.ndarray | list[np.ndarray]:
         if isinstance(number, slice):
             return [self[i] for i in range(*number.indices(len(self)))]
         form, i = self.form, range(len(self))[number]
         return self.flat[form.ends[i] : form.ends[i + 1]].reshape(form.shapes[i])
 
-    def __setitem__(self, number: int, came: Any) -> None:
+    def __setitem__(self, number: int, came: object) -> None:
         self[number][...] = came
 
     def __iter__(self) -> Iterator[np.ndarray]:

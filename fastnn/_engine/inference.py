@@ -142,7 +142,7 @@ def predict_stream(
     return [np.concatenate(parts) for parts in zip(*made, strict=True)]
 
 
-def _outputs(made: list[np.ndarray]) -> dict[str, Any]:
+def _outputs(made: list[np.ndarray]) -> dict[str, object]:
     return {"outputs": made[0] if len(made) == 1 else made}
 
 

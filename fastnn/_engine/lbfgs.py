@@ -71,7 +71,7 @@ class Solver:
                 run["epoch"] += 1
                 run["step"] += 1
 
-    def mark(self, vectors: dict[str, np.ndarray]) -> dict[str, Any] | None:
+    def mark(self, vectors: dict[str, np.ndarray]) -> dict[str, object] | None:
         """Loss and sums of the point at hand; its vectors, and the pairs, go into ``vectors``."""
         if self.here is None:
             return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from types import TracebackType
-from typing import Any, Literal
+from typing import Literal
 
 from fastnn.callbacks.base import Callback, listens
 
@@ -66,7 +66,7 @@ class Listeners:
         self.callbacks = tuple(callbacks)
         self.told = self.callbacks if is_first else tuple(one for one in self.callbacks if not one.writes)
 
-    def introduce(self, model: object, params: dict[str, Any]) -> None:
+    def introduce(self, model: object, params: dict[str, object]) -> None:
         """Tell each callback its model and the numbers of the call."""
         for callback in self.callbacks:
             callback.set_params(params)
@@ -76,7 +76,7 @@ class Listeners:
         """Whether any of them has one of these hooks."""
         return any(listens(callback, *hooks) for callback in self.callbacks)
 
-    def tell(self, hook: str, *arguments: Any) -> None:
+    def tell(self, hook: str, *arguments: object) -> None:
         """Call a hook of all; the first error is raised when all have been called."""
         errors = Errors()
         for callback in self.told:

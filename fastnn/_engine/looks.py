@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 
@@ -22,7 +21,7 @@ def of(backend: ModuleType) -> ModuleType:
     return backend if hasattr(backend, "plain_rows") else _HERE
 
 
-def plain_rows(x: Any, shape: tuple[int, ...], dtype: np.dtype) -> int:
+def plain_rows(x: object, shape: tuple[int, ...], dtype: np.dtype) -> int:
     """Rows in ``x``, where it is an array ``(n, *shape)`` as kernels take it and few, finite numbers; -1 where not.
 
     -1 says nothing but that a closer look is needed, which finds the words for what is wrong.

@@ -64,7 +64,7 @@ class Loops:
         self.sizes = [math.prod(shape) for shape in self.shapes]
         self.is_flat = all(len(shape) == 1 for shape in self.shapes)
         self.frozen = layout.frozen_layers
-        self.desks: dict[Any, tuple[Plan, list[Desk]]] = {}
+        self.desks: dict[object, tuple[Plan, list[Desk]]] = {}
         self.measures, self.goes_on = measures(operations_of(layout), layout), bool(layout.carried)
         self.before: np.ndarray | None = None  # what the last forward pass in training began with, of stateful layers
         self.updater: Updater | None = None
@@ -159,7 +159,7 @@ class Loops:
         return out
 
     def quick_slopes(
-        self, module: ModuleType, entry: tuple[Plan, list[Desk]], x: Any, dy: Any, step: int
+        self, module: ModuleType, entry: tuple[Plan, list[Desk]], x: object, dy: object, step: int
     ) -> Gradients | None:
         """What :meth:`of_slopes` makes in training, of arrays as kernels take them; None where a closer look is due."""
         desk = self.take(entry)

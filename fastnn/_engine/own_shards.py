@@ -61,7 +61,7 @@ class ShardSource(Source):
             yield pieces
 
 
-def _joined(parts: tuple[Any, ...]) -> Any:
+def _joined(parts: tuple[Any, ...]) -> np.ndarray | list[np.ndarray]:
     """Arrays of pieces one behind the other, or a list of such for several inputs."""
     if isinstance(parts[0], list | tuple):
         return [np.concatenate(own) for own in zip(*parts, strict=True)]

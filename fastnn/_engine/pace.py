@@ -39,10 +39,10 @@ ALL = Pace()  # as long as the data are
 
 
 def check_pace(
-    steps_per_epoch: Any = None,
-    validation_steps: Any = None,
-    validation_batch_size: Any = None,
-    validation_freq: Any = 1,
+    steps_per_epoch: object = None,
+    validation_steps: object = None,
+    validation_batch_size: object = None,
+    validation_freq: object = 1,
 ) -> Pace:
     """As ``fit`` takes them; ``ValueError`` or ``TypeError`` for the first that is wrong."""
     if isinstance(validation_freq, list | tuple):
@@ -61,12 +61,12 @@ def check_pace(
     )
 
 
-def checked_steps(name: str, came: Any) -> int | None:
+def checked_steps(name: str, came: object) -> int | None:
     """A number of batches or rows, or None."""
     return None if came is None else integer(name, came, low=1)
 
 
-def check_verbose(came: Any) -> None:
+def check_verbose(came: object) -> None:
     """``ValueError`` for what is no ``verbose``."""
     if came not in ("auto", 0, 1, 2):
         raise ValueError(f'verbose must be "auto", 0, 1 or 2, got {came!r}')

@@ -44,7 +44,7 @@ class Pieces(Trainer):
     def kept(self, sums: np.ndarray) -> dict[int, Kept]:
         return {output: Kept.joined([part[output] for part in self.parts]) for output in self.parts[0]}
 
-    def mark(self, vectors: dict[str, np.ndarray]) -> dict[str, Any]:
+    def mark(self, vectors: dict[str, np.ndarray]) -> dict[str, object]:
         parts = [[[output, *kept.mark()] for output, kept in part.items()] for part in self.parts]
         return {**super().mark(vectors), "seen": self.seen, "parts": parts}
 
@@ -96,7 +96,7 @@ class StreamTrainer(Pieces):
     def what(self) -> dict[str, Any]:
         return {"steps_per_epoch": self.stream.steps}
 
-    def mark(self, vectors: dict[str, np.ndarray]) -> dict[str, Any]:
+    def mark(self, vectors: dict[str, np.ndarray]) -> dict[str, object]:
         told = {"batch_size": self.batch_size, "steps": self.steps, "stream": self.stream.mark()}
         return {**super().mark(vectors), **told}
 
@@ -216,10 +216,10 @@ class PassTrainer(Pieces):
     def what(self) -> dict[str, Any]:
         return {**super().what(), "steps_per_epoch": self.steps, "digest of all rows": self.rows.digest}
 
-    def mark(self, vectors: dict[str, np.ndarray]) -> dict[str, Any]:
+    def mark(self, vectors: dict[str, np.ndarray]) -> dict[str, object]:
         return {**super().mark(vectors), "pass": int(self.piece["epoch"]), "at": int(self.piece["batch"])}
 
-    def go_on(self, marked: dict[str, Any], vectors: dict[str, np.ndarray], run: np.ndarray, shuffle: bool) -> None:
+    def go_on(self, marked: dict[str, object], vectors: dict[str, np.ndarray], run: np.ndarray, shuffle: bool) -> None:
         super().go_on(marked, vectors, run, shuffle)
         piece = self.piece
         of_pass = -(-len(self.rows) // self.batch_size)

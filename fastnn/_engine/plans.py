@@ -71,7 +71,7 @@ class PlanCache:
             lambda: with_losses(compiled, frozen, batch_size=rows, n_samples=rows, drops=False, balanced=False),
         )
 
-    def entry(self, key: Any, make: Callable[[], Plan]) -> Entry:
+    def entry(self, key: object, make: Callable[[], Plan]) -> Entry:
         """The plan under a key, made when it is not there."""
         entry = self.entries.get(key)  # other threads may empty the table meanwhile
         if entry is None:
@@ -87,7 +87,7 @@ def _to_train(compiled: Compiled, frozen: frozenset[int], **more: Any) -> Plan:
     return plan
 
 
-def with_losses(compiled: Compiled, frozen: frozenset[int], trains: bool = True, **more: Any) -> Plan:
+def with_losses(compiled: Compiled, frozen: frozenset[int], trains: bool = True, **more: object) -> Plan:
     """A plan of what a model is compiled to; ``trains`` False for one in which no parameter has a gradient."""
     several = len(compiled.losses) > 1
     told: dict[str, Any] = {

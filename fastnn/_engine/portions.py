@@ -38,7 +38,7 @@ class Ready:
     is_last: bool
 
 
-def _row(came: Any) -> Any:
+def _row(came: Any) -> object:
     """A copy of the first row, of one array or of several: whoever keeps it keeps no window in memory."""
     return [_row(each) for each in came] if isinstance(came, list) else came[:1].copy()
 
@@ -67,13 +67,13 @@ class PortionStream(Stream):
         self.epoch, self.has_begun = epoch, True
         self.taken = self.fetched = 0
 
-    def go_on(self, epoch: int, batch: int, marked: dict[str, Any], done: int) -> None:
+    def go_on(self, epoch: int, batch: int, marked: dict[str, object], done: int) -> None:
         """Begin where another was marked; windows before that place are not read."""
         self.begin(epoch)
         self.passes = integer("pass", marked["pass"], low=0, high=MOST)
         self.at = integer("at", marked["at"], low=0, high=MOST)
 
-    def look(self, read: Callable[[Any], Any]) -> Any:
+    def look(self, read: Callable[[object], object]) -> Any:
         if not self.raw:
             self.raw.append(self._next())
         if self.raw[0] is END:
@@ -130,7 +130,7 @@ class PortionTrainer(Pieces):
         told = {"steps_per_epoch": self.stream.steps, "digest of the stream": self.stream.given.digest}
         return {**super().what(), "n_samples": self.stream.given.n_rows, **told}
 
-    def mark(self, vectors: dict[str, np.ndarray]) -> dict[str, Any]:
+    def mark(self, vectors: dict[str, np.ndarray]) -> dict[str, object]:
         return {**super().mark(vectors), "stream": {**self.place, "total": 0}}
 
     def go_on(self, marked: dict[str, Any], vectors: dict[str, np.ndarray], run: np.ndarray, shuffle: bool) -> None:

@@ -99,7 +99,7 @@ class Following:
         finally:
             standing.free.append(memory)
 
-    def check_array(self, name: str, array: Any) -> None:
+    def check_array(self, name: str, array: object) -> None:
         """Refuse what kernels do not take as it lies there."""
         if not isinstance(array, np.ndarray):
             hint = "; sparse rows go to model.predict" if is_sparse(array) else ""

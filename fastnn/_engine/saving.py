@@ -27,7 +27,7 @@ class Every:
     seconds: float = 0.0
 
 
-def check_every(argument: str, came: Any) -> Every:
+def check_every(argument: str, came: object) -> Every:
     """What a user gave; ``ValueError`` or ``TypeError`` that names the argument.
 
     >>> check_every("checkpoint_every", "5 minutes")
@@ -91,7 +91,7 @@ class Saving:
             return int(run["step"]) - self.step >= self.every.updates
         return self.clock() - self.time >= self.every.seconds
 
-    def save(self, marked: dict[str, Any], run: np.ndarray) -> None:
+    def save(self, marked: dict[str, object], run: np.ndarray) -> None:
         """Write where the fit stands."""
         self.write(marked)
         self.begin(run)

@@ -20,33 +20,33 @@ from fastnn._base.sparse import SparseRows
 DATA = ("__array__", "__array_interface__", "__dlpack__", "__arrow_c_stream__", "__dataframe__", "tocsr")
 
 
-def gives_batches(x: Any) -> bool:
+def gives_batches(x: object) -> bool:
     """Whether ``x`` can be nothing but an iterable of batches: it is no array, and NumPy could make none of it."""
     if _is_data(x):
         return False
     return hasattr(x, "__next__") or _has_epochs(x) or (hasattr(x, "__iter__") and not hasattr(x, "__getitem__"))
 
 
-def may_give_batches(x: Any) -> bool:
+def may_give_batches(x: object) -> bool:
     """Whether ``x``, given without targets, is an iterable of batches that have them."""
     if isinstance(x, Sequence) and not isinstance(x, str | bytes):
         return len(x) > 0 and all(map(_is_batch, x))
     return gives_batches(x) or (not _is_data(x) and hasattr(x, "__getitem__") and hasattr(x, "__len__"))
 
 
-def _is_batch(x: Any) -> bool:
+def _is_batch(x: object) -> bool:
     """Whether it is a tuple or list of inputs and targets, and not a row of numbers, or a list of such rows."""
     numbers = int | float | str | np.generic
     first = x[0] if isinstance(x, list | tuple) and 2 <= len(x) <= 3 else 0.0
     return not isinstance(first, numbers) and not (isinstance(x, list) and isinstance(first, list))
 
 
-def _is_data(x: Any) -> bool:
+def _is_data(x: object) -> bool:
     known = isinstance(x, np.ndarray | Sequence | Mapping | Set | SparseRows)
     return (known and not _has_epochs(x)) or any(hasattr(x, name) for name in DATA)
 
 
-def _has_epochs(x: Any) -> bool:
+def _has_epochs(x: object) -> bool:
     """Whether it is told of epochs, or counts its batches, as a ``PyDataset``."""
     return hasattr(x, "__getitem__") and (hasattr(x, "on_epoch_end") or hasattr(x, "num_batches"))
 
@@ -134,7 +134,7 @@ class Source:
         found: Iterator[Any] = given
         return found
 
-    def _order(self, length: int, number: int) -> Any:
+    def _order(self, length: int, number: int) -> Sequence[int]:
         if self.seed is None:
             return range(length)
         order = np.empty(length, np.int32)

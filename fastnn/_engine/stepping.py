@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from types import ModuleType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 import numpy as np
 
@@ -19,6 +19,10 @@ from fastnn._plan.layout import Layout
 from fastnn._plan.memory import allocate
 from fastnn._plan.plan import Plan
 from fastnn.layers.parameter import Shape
+
+if TYPE_CHECKING:
+    from fastnn._engine.cfunction import CFunction
+
 
 BUSY = "two threads step through one sequence; each wants a predictor of its own"
 
@@ -65,12 +69,12 @@ class Stepper:
         self.n, self.is_fresh = n, True
         self.states = [np.zeros((rows, int(np.prod(shape))), self.dtype) for shape in self.shapes]
 
-    def __call__(self, x: Any, out: np.ndarray | None = None) -> np.ndarray:
+    def __call__(self, x: object, out: np.ndarray | None = None) -> np.ndarray:
         """The output for one more step."""
         with self.claimed():
             return self._stepped(x, out)
 
-    def _stepped(self, x: Any, out: np.ndarray | None = None) -> np.ndarray:
+    def _stepped(self, x: object, out: np.ndarray | None = None) -> np.ndarray:
         x = x if type(x) is np.ndarray else of_reals("x", x)
         is_number = not x.ndim
         x = real_array("x", x, self.dtype)
@@ -162,7 +166,7 @@ class RecurrentPredictor:
         return predict(x, out)
 
     @property
-    def cfunc(self) -> Any:
+    def cfunc(self) -> CFunction:
         """As of :class:`fastnn._engine.predictor.Predictor`, for whole sequences; their length must be known."""
         layout = self._model.layout
         if layout.is_open:
@@ -211,7 +215,7 @@ class RecurrentPredictor:
             }
 
     @state.setter
-    def state(self, came: dict[str, Any]) -> None:
+    def state(self, came: dict[str, object]) -> None:
         own = self._steps()
         given: Any = came
         if not isinstance(given, dict) or set(given) != set(own.names):
@@ -260,5 +264,5 @@ class _Refused:
     def __init__(self, why: str):
         self.why = why
 
-    def __call__(self, *_: Any, **__: Any) -> Any:
+    def __call__(self, *_: object, **__: object) -> NoReturn:
         raise ValueError(self.why)

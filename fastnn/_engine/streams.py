@@ -67,7 +67,7 @@ class Stream:
         self.whole = 0  # batches of the epochs that are over
         self.border = 0, first_pass  # behind how many batches the pass began that is fetched from, and its number
 
-    def mark(self) -> dict[str, Any]:
+    def mark(self) -> dict[str, object]:
         """Where the next batch stands: of which pass it is, how many come before it there, and how many in all."""
         total = self.whole + self.taken
         if self.steps is None and not self.has_begun:  # between two passes
@@ -75,7 +75,7 @@ class Stream:
         first, number = self.border  # not behind the next batch, for none but that is fetched ahead
         return {"pass": number, "at": total - first, "total": total}
 
-    def go_on(self, epoch: int, batch: int, marked: dict[str, Any], done: int) -> None:
+    def go_on(self, epoch: int, batch: int, marked: dict[str, object], done: int) -> None:
         """Begin in the middle of an epoch, counted from 1, where another stream was marked; ``done`` epochs are over.
 
         See :meth:`fastnn._engine.sources.Source.go_on` for what the source is told.
@@ -98,7 +98,7 @@ class Stream:
         if self.steps is None:
             self.batches = None
 
-    def look(self, read: Callable[[Any], Any]) -> Any:
+    def look(self, read: Callable[[object], object]) -> Any:
         """What ``read`` makes of the first batch of the epoch as it came, which is still there to be taken."""
         if not self.raw:
             self.raw.append(self._next())
@@ -181,7 +181,7 @@ class Stream:
         self.fetched += 1
         return made
 
-    def _made(self, convert: Callable[[Any], Any], batch: Any) -> Any:
+    def _made(self, convert: Callable[[object], object], batch: object) -> Any:
         try:
             return convert(batch)
         except Exception as error:

@@ -19,7 +19,7 @@ from fastnn.metrics.readings import one_class
 
 
 def converted_targets(
-    label: str, came: Any, n_samples: int, shape: Shape, loss: LossRecord | CustomLoss, dtype: np.dtype
+    label: str, came: object, n_samples: int, shape: Shape, loss: LossRecord | CustomLoss, dtype: np.dtype
 ) -> np.ndarray:
     """Targets for an output ``shape``: ``(n, prod(shape))``, or int32 ``(n, repeat)`` for a sparse loss.
 
@@ -135,8 +135,8 @@ def _scaled(target: np.ndarray, factor: float, shift: float) -> np.ndarray:
 
 
 def row_weights(
-    sample_weight: Any,
-    class_weight: Any,
+    sample_weight: object,
+    class_weight: object,
     target: np.ndarray,
     shape: Shape,
     loss: LossRecord | CustomLoss,
@@ -157,7 +157,7 @@ def row_weights(
     return combined
 
 
-def _class_weights(class_weight: Any, target: np.ndarray, shape: Shape, loss: LossRecord | CustomLoss) -> np.ndarray:
+def _class_weights(class_weight: object, target: np.ndarray, shape: Shape, loss: LossRecord | CustomLoss) -> np.ndarray:
     if not isinstance(class_weight, dict):
         raise TypeError(
             f"class_weight must be a dict {{class index: weight}}, got {class_weight!r}; of a list or array of weights "
@@ -175,7 +175,7 @@ def _class_weights(class_weight: Any, target: np.ndarray, shape: Shape, loss: Lo
     return result
 
 
-def _class_index(came: Any) -> int:
+def _class_index(came: object) -> int:
     """A key of ``class_weight``, any whole number, as an int."""
     if hasattr(came, "__index__"):
         return int(came)

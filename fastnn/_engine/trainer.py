@@ -91,7 +91,7 @@ class Trainer:
         distribution = self.trainee.distribution
         return {} if distribution is None else {"shards": distribution.shards}
 
-    def mark(self, vectors: dict[str, np.ndarray]) -> dict[str, Any]:
+    def mark(self, vectors: dict[str, np.ndarray]) -> dict[str, object]:
         """Where the data go on, and what a solver remembers; matrices over the parameters go into ``vectors``."""
         return {"solver": None if self.solver is None else self.solver.mark(vectors)}
 
@@ -239,7 +239,7 @@ class RowsTrainer(Trainer):
     def what(self) -> dict[str, Any]:
         return {**super().what(), "digest of all rows": self.rows.digest}
 
-    def go_on(self, marked: dict[str, Any], vectors: dict[str, np.ndarray], run: np.ndarray, shuffle: bool) -> None:
+    def go_on(self, marked: dict[str, object], vectors: dict[str, np.ndarray], run: np.ndarray, shuffle: bool) -> None:
         super().go_on(marked, vectors, run, shuffle)
         if shuffle:
             self._order_from(run)

@@ -150,7 +150,7 @@ class Visit:
                 name = f"d{variable.parameter.name}"
                 self._take("backward", name, grad, gradient, accumulate or self.adds_params)
 
-    def _gradients(self, came: Any) -> Sequence[Any]:
+    def _gradients(self, came: object) -> Sequence[Any]:
         names = [f"d{variable.parameter.name}" for variable, _ in self.grads]
         if not (isinstance(came, tuple) and len(came) == 2 and isinstance(came[1], list | tuple)):
             raise ValueError(f"{self._name}.backward must return dx, [{', '.join(names)}], got {kind(came)}")
@@ -161,7 +161,7 @@ class Visit:
             )
         return came[1]
 
-    def _hand_on(self, found: Any, dxs: Sequence[np.ndarray | None]) -> None:
+    def _hand_on(self, found: object, dxs: Sequence[np.ndarray | None]) -> None:
         if len(dxs) == 1:
             found = [found]
         elif not isinstance(found, list | tuple) or len(found) != len(dxs):
@@ -201,7 +201,7 @@ def called(layer: OwnLayer, xs: Sequence[np.ndarray], training: bool) -> Any:
     return told(layer, "call", layer.call, x)
 
 
-def told(layer: OwnLayer, method: str, function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+def told(layer: OwnLayer, method: str, function: Callable[..., object], *arguments: object, **named: object) -> Any:
     """A user's function; an error in it has a note that names the layer."""
     try:
         return function(*arguments, **named)
@@ -211,7 +211,7 @@ def told(layer: OwnLayer, method: str, function: Callable[..., Any], *arguments:
         raise
 
 
-def kind(came: Any) -> str:
+def kind(came: object) -> str:
     """What came, in words: of an array the shape, and the dtype where it is no number."""
     if isinstance(came, np.ndarray | np.generic):
         return f"shape {came.shape}" if came.dtype.kind in "fiub" else f"an array of {came.dtype}"
@@ -220,7 +220,7 @@ def kind(came: Any) -> str:
     return "None" if came is None else type(came).__name__
 
 
-def _shapes(came: Any) -> str:
+def _shapes(came: object) -> str:
     if isinstance(came, list):
         return f"[{', '.join(map(_shapes, came))}]"
     return f"shape {came.shape}" if isinstance(came, np.ndarray) else str(came)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -25,7 +25,7 @@ Pair = tuple[float, float]  # factors of the learning rate and of the weight dec
 EMPTY: Mapping[int, Pair] = MappingProxyType({})
 
 
-def n_losses(losses: Sequence[Any]) -> int:
+def n_losses(losses: Sequence[object]) -> int:
     """Sums before those of the metrics: the total loss, and where there are several losses each of them."""
     return 1 + (len(losses) if len(losses) > 1 else 0)
 

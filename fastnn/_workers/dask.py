@@ -42,7 +42,7 @@ class _Future:
     def cancel(self) -> None:
         self.future.cancel()
 
-    def result(self) -> Any:
+    def result(self) -> object:
         """What came out; ``CancelledError`` where a worker is gone that had it."""
         try:
             while True:
@@ -66,7 +66,7 @@ class DaskPool(Pool):
 
     def __init__(self, make: Callable[[], Any] | None, executor: Any):
         super().__init__(make, executor)
-        self.scattered: dict[bytes, Any] = {}
+        self.scattered: dict[bytes, object] = {}
         self.by_files = True  # whether workers see files of this process
         self.filed: dict[Parcel, int] = {}  # tasks in files, and their bytes
 
@@ -89,7 +89,7 @@ class DaskPool(Pool):
             self.scattered[parcel.key] = self._scattered(array := parcel.read(), array.nbytes, broadcast=True)
         return self.scattered[parcel.key]
 
-    def _scattered(self, what: Any, size: int, broadcast: bool) -> Any:
+    def _scattered(self, what: object, size: int, broadcast: bool) -> object:
         """A future of an array, or of a pack, that is on the workers.
 
         A worker that dies meanwhile is an error, or leaves the client waiting for ever: then it goes to one of them,
@@ -132,7 +132,7 @@ class DaskPool(Pool):
     def distrust(self, future: Any) -> None:
         self.scattered = {key: held for key, held in self.scattered.items() if held not in future.data}
 
-    def submit(self, order: dict[str, Any], parcels: list[Parcel], with_data: bool) -> Any:
+    def submit(self, order: dict[str, Any], parcels: list[Parcel], with_data: bool) -> _Future:
         self.by_files = self.by_files and not with_data  # a worker has not found one
         how = {**self.executor._kwargs, "pure": False}
         tasks = order.get("tasks", [order.get("task")])
@@ -187,6 +187,6 @@ def _is_here(address: str) -> bool:
     return False
 
 
-def work_on(task: Pack, order: dict[str, Any], *sent: Any) -> Any:
+def work_on(task: Pack, order: dict[str, object], *sent: object) -> object:
     """:func:`work` of a task that came apart from its order."""
     return work({**order, "task": task}, *sent)

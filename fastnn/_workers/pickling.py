@@ -34,13 +34,13 @@ def _pickler() -> ModuleType:
     return found
 
 
-def dumps(what: Any, buffers: Callable[[pickle.PickleBuffer], Any] | None = None) -> bytes:
+def dumps(what: object, buffers: Callable[[pickle.PickleBuffer], object] | None = None) -> bytes:
     """A pickle; ``buffers`` is called with the content of each array, which is inside where that gives True."""
     made: bytes = _pickler().dumps(what, protocol=PROTOCOL, buffer_callback=buffers)
     return made
 
 
-def packed(what: Any, lent: bool) -> Pack:
+def packed(what: object, lent: bool) -> Pack:
     """A pack, whose arrays are those of ``what``; ``lent``, whoever unpacks it has copies, for they stay somebody's."""
     arrays: list[np.ndarray] = []
 
@@ -65,7 +65,7 @@ def size_of(pack: Sequence[Any]) -> int:
     return sum(len(part) for part in pack)
 
 
-def sendable(what: str, it: Any, parts: Iterable[tuple[str, Any]]) -> Pack:
+def sendable(what: str, it: object, parts: Iterable[tuple[str, object]]) -> Pack:
     """A pack of ``it``, which errors call ``what``; its arrays are lent.
 
     Raises
@@ -94,7 +94,7 @@ def _by_value() -> str:
     return ", or with cloudpickle installed from anywhere" if _pickler() is pickle else ""
 
 
-def check_plain(what: str, it: Any) -> None:
+def check_plain(what: str, it: object) -> None:
     """``TypeError`` where something cannot be pickled without a copy of its functions.
 
     A function that is pickled by value changes variables of its own in the worker, and not those that it was written
@@ -119,5 +119,5 @@ class _Nowhere:
 class _Plain(pickle.Pickler):
     """A pickler that takes classes for what every worker knows."""
 
-    def reducer_override(self, it: Any) -> Any:
+    def reducer_override(self, it: object) -> Any:
         return (len, ((),)) if isinstance(it, type) else NotImplemented

@@ -10,18 +10,22 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastnn._base.arguments import shown
 from fastnn._workers.parcel import Parcel
 from fastnn._workers.pickling import Pack
 from fastnn._workers.worker import work
 
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+
 BESIDE = "n_threads are threads of this process, and executor has workers of its own; leave one out"
 WANTED = "an executor of concurrent.futures, or a function that makes one"
 
 
-def check(came: Any) -> None:
+def check(came: object) -> None:
     """``TypeError`` for what is neither an executor nor a function that makes one, ``ValueError`` for one shut down."""
     if isinstance(came, concurrent.futures.Executor):
         if getattr(came, "_shutdown", False) is True:  # others say so when they get work
@@ -38,18 +42,18 @@ def check(came: Any) -> None:
         raise TypeError(f"executor must be {WANTED}, got {shown(came)}{hint}")
 
 
-def shut_down(executor: Any, said: str = "it has been shut down") -> str:
+def shut_down(executor: object, said: str = "it has been shut down") -> str:
     """What is said of an executor that takes no tasks."""
     return f"executor, a {type(executor).__name__}, takes no tasks: {said}; give one that has not been shut down"
 
 
-def is_threads(came: Any) -> bool:
+def is_threads(came: object) -> bool:
     """Whether an executor has threads of this process, which need no copies of anything."""
     kinds = [kind.__name__ for kind in type(came).__mro__]
     return isinstance(came, concurrent.futures.ThreadPoolExecutor) and "InterpreterPoolExecutor" not in kinds
 
 
-def count_threads(came: Any) -> int:
+def count_threads(came: object) -> int:
     """How many tasks a pool of threads does at a time."""
     found: int = getattr(came, "_max_workers", 1)
     return found
@@ -73,7 +77,7 @@ class Pool:
     def forget(self, parcels: list[Parcel]) -> None:
         """Let go of data that no task wants any more."""
 
-    def distrust(self, future: Any) -> None:
+    def distrust(self, future: object) -> None:
         """Have the data of a task that was cancelled for gone."""
 
     def groups(self, order: list[int], tasks: Sequence[Pack]) -> list[list[int]]:
@@ -111,7 +115,7 @@ def pool_of(came: Any) -> Pool:
     return DaskPool(make, executor)
 
 
-def _made(make: Callable[[], Any]) -> Any:
+def _made(make: Callable[[], object]) -> Executor:
     made = make()
     if not isinstance(made, concurrent.futures.Executor):
         raise TypeError(f"executor must be {WANTED}, and {shown(make)} made {shown(made)}")

@@ -15,11 +15,11 @@ Wait = Callable[[float | None], bool]  # for so many seconds at most; whether it
 
 
 def side_by_side(
-    tasks: Sequence[Callable[[], Any]],
+    tasks: Sequence[Callable[[], object]],
     n_threads: int,
     order: Iterable[int],
     look: Callable[[], None] | None = None,
-    executor: Any = None,
+    executor: object = None,
 ) -> None:
     """Call all tasks, each on one thread, ``n_threads`` at a time, begun in ``order``; Ctrl-C calls them off.
 

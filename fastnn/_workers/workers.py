@@ -67,7 +67,7 @@ class Workers:
         """Tasks at a time, as far as the executor tells."""
         return self.pool.n_workers
 
-    def share(self, what: Any) -> Parcel:
+    def share(self, what: object) -> Parcel:
         """Have data ready for tasks, as they are now."""
         parcel = Parcel(self.folder.path, what)
         self.pool.share(parcel)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastnn._base.reprs import call_of
+
+if TYPE_CHECKING:
+    from fastnn._base.types import Outputs
+
 
 Logs = dict[str, float]
 
@@ -130,7 +134,7 @@ class Callback:
     def on_predict_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
         """Before batch ``batch`` of a prediction."""
 
-    def on_predict_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_predict_batch_end(self, batch: int, logs: dict[str, Outputs] | None = None) -> None:
         """After a batch of a prediction; ``logs["outputs"]`` are its predictions."""
 
     def on_progress(self, done: int, logs: Logs | None = None) -> None:
@@ -156,7 +160,7 @@ def listens(callback: Callback, *hooks: str) -> bool:
     return any(getattr(kind, hook) is not getattr(Callback, hook) or hook in vars(callback) for hook in hooks)
 
 
-def check(callbacks: Any) -> list[Callback]:
+def check(callbacks: object) -> list[Callback]:
     """A user's callbacks as a list.
 
     Parameters

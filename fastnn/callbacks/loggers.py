@@ -12,10 +12,13 @@ import os
 import sys
 import time
 import weakref
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastnn._base.types import StrPath
 from fastnn.callbacks.base import Callback, Logs
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 
 class TensorBoardLogger(Callback):
@@ -162,7 +165,7 @@ class MLflowLogger(Callback):
         key: str = found.experiment_id
         return key
 
-    def _described(self) -> dict[str, Any]:
+    def _described(self) -> dict[str, object]:
         model = self.model
         optimizer = {f"optimizer.{k}": v for k, v in model.optimizer.config().items() if v is not None}
         return {
@@ -177,7 +180,7 @@ class MLflowLogger(Callback):
         }
 
 
-def _mlflow() -> Any:
+def _mlflow() -> ModuleType:
     if "mlflow" not in sys.modules:
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     try:

@@ -55,7 +55,7 @@ class Progress:
         """Whether a line an epoch is wanted, so that each epoch must be a call of its own."""
         return self.verbose == 2
 
-    def update(self, done: int, logs: Mapping[str, Any], running: Callable[[], Mapping[str, Any]] = dict) -> None:
+    def update(self, done: int, logs: Mapping[str, object], running: Callable[[], Mapping[str, object]] = dict) -> None:
         """``done`` steps of all epochs have run; ``logs`` are the last epoch's, ``running()`` gives the first one's."""
         if not self.verbose:
             return
@@ -74,12 +74,12 @@ class Progress:
         """An epoch had so many; all others count as that one where nothing has been said."""
         self.steps, self.rows = self.steps or max(1, steps), self.rows or rows
 
-    def epoch_end(self, epoch: int, logs: Mapping[str, Any]) -> None:
+    def epoch_end(self, epoch: int, logs: Mapping[str, object]) -> None:
         """The line of one epoch, for ``verbose=2``."""
         if self.verbose == 2:
             say(self._status((epoch + 1) * (self.steps or 1), logs).line())
 
-    def close(self, done: int, logs: Mapping[str, Any]) -> None:
+    def close(self, done: int, logs: Mapping[str, object]) -> None:
         """The last state, where training ended, and the end of the line."""
         if self.verbose != 1 or not self.epochs or (self.hidden_until and self.screen is None):
             return
@@ -89,7 +89,7 @@ class Progress:
                 self.screen.end()
             _visible.remove(self.screen)
 
-    def _draw(self, done: int, logs: Mapping[str, Any], over: bool = False) -> bool:
+    def _draw(self, done: int, logs: Mapping[str, object], over: bool = False) -> bool:
         """Whether there is still a screen to draw on."""
         assert self.screen is not None
         status = self._status(done, logs, over)
@@ -104,7 +104,7 @@ class Progress:
             _visible.append(self.screen)
         return True
 
-    def _status(self, done: int, logs: Mapping[str, Any], over: bool = False) -> screens.Status:
+    def _status(self, done: int, logs: Mapping[str, object], over: bool = False) -> screens.Status:
         now, steps = time.monotonic(), self.steps or done + 1  # the epoch that nobody knows the end of goes on
         total, is_open = self.epochs * steps, self.open_ended or not self.steps
         since, before = self.anchor or (self.started, 0)

@@ -135,7 +135,7 @@ class LearningRateScheduler(Callback):
             logs["learning_rate"] = float(self.model.optimizer.learning_rate)
 
 
-def _takes_two(schedule: Any) -> bool:
+def _takes_two(schedule: object) -> bool:
     """Whether a schedule takes the rate beside the epoch; ``TypeError`` when it can be called neither way.
 
     Design: by its signature. Calling it and catching a ``TypeError`` (rejected) hides the user's own mistakes.

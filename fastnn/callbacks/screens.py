@@ -13,7 +13,11 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from typing import TextIO
+
 
 LEAST_BAR, MOST_BAR = 8, 40  # columns
 BLOCKS = " ▏▎▍▌▋▊▉█"  # eighths of a column
@@ -182,7 +186,7 @@ def in_notebook() -> bool:
     return found is not None and any(kind.__name__ == "ZMQInteractiveShell" for kind in type(found()).__mro__)
 
 
-def stream() -> Any:
+def stream() -> TextIO:
     """Where lines go."""
     return sys.stdout if in_notebook() else sys.stderr
 

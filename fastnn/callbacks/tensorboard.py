@@ -100,7 +100,7 @@ class TensorBoard(TensorBoardLogger):
         self._scalars("train", self.updates, values)
 
 
-def _histogram(name: str, weights: np.ndarray) -> dict[str, Any]:
+def _histogram(name: str, weights: np.ndarray) -> dict[str, object]:
     """A summary's value of how weights are spread; what is not finite is left out."""
     from tensorboard.compat.proto.histogram_pb2 import HistogramProto
 

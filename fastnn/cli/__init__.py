@@ -63,7 +63,7 @@ class _Unheard:
         except BrokenPipeError:
             _hear_no_more()
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         return getattr(self._stream, name)
 
 

@@ -138,7 +138,7 @@ class _Bench:
         return _median(lambda: learner.fit(x, y, batch_size=size, verbose=0), steps)
 
 
-def _median(run: Callable[[], Any], count: int) -> float:
+def _median(run: Callable[[], object], count: int) -> float:
     """Seconds for one of the ``count`` things that ``run`` does."""
     run()
     began = time.perf_counter()

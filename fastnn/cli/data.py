@@ -73,7 +73,7 @@ class Images:
     damaged: str = "error"
 
     @staticmethod
-    def like(features: Any, damaged: str = "error") -> Images | None:
+    def like(features: object, damaged: str = "error") -> Images | None:
         """As a model was trained on; None for one of tables."""
         if not isinstance(features, Pixels):
             return None

@@ -23,6 +23,8 @@ from fastnn.tables.features import Encoded
 from fastnn.tables.series import SeriesFeatures, horizon_of
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from fastnn.models.model import Model
 
 MOST_ROWS = 1000  # of --calibrate: scales follow from the largest inputs, which so many rows show
@@ -59,7 +61,7 @@ def _check(arguments: argparse.Namespace) -> None:
     check_output(arguments.out, arguments.model)
 
 
-def _interop() -> Any:
+def _interop() -> ModuleType:
     """The room of exchange, whose libraries are imported when they are needed."""
     return import_module("fastnn.interop")
 

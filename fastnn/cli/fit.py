@@ -111,7 +111,7 @@ def fit_all(
     return [chosen, *(each for each in trained if each is not chosen)]
 
 
-def checkpoint_of(arguments: argparse.Namespace, index: int = 0) -> dict[str, Any]:
+def checkpoint_of(arguments: argparse.Namespace, index: int = 0) -> dict[str, object]:
     """What ``fit`` is told of checkpoints; each of several fits has a file of its own, ``run.2.safetensors``."""
     if arguments.checkpoint is None:
         return {}

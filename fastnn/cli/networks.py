@@ -21,7 +21,7 @@ LEAST_SIDE = 12  # pixels of an image whose second convolution of LeNet-5 is not
 
 
 def hidden_layers(
-    network: str, features: Any, hidden: list[int] | None, activation: str, augment: str | None = None
+    network: str, features: object, hidden: list[int] | None, activation: str, augment: str | None = None
 ) -> list[Layer]:
     """All layers but the last, for encoded rows; ``augment`` is a key of :data:`AUGMENTS`.
 

@@ -43,7 +43,7 @@ class Prepared:
     unit, n_steps = "row", None
 
     @property
-    def points(self) -> tuple[Any, np.ndarray]:
+    def points(self) -> tuple[object, np.ndarray]:
         """Encoded rows and targets that can be drawn."""
         return self.x, self.y
 
@@ -76,7 +76,7 @@ class Prepared:
         """What ``fit`` takes."""
         return Rows(self.x, self.y, self.weights(self.y), self._validation())
 
-    def _validation(self) -> tuple[Any, ...] | None:
+    def _validation(self) -> tuple[object, ...] | None:
         """The held-out rows as ``fit`` takes them: they count as training rows do, for their loss says when to stop."""
         if self.held_out is None:
             return None
@@ -133,7 +133,7 @@ def usable_rows(source: Source, arguments: argparse.Namespace) -> tuple[Source, 
     return source, task, reason, np.flatnonzero(keep) + 1
 
 
-def class_weights_of(arguments: argparse.Namespace, target: Any, y: np.ndarray) -> np.ndarray | None:
+def class_weights_of(arguments: argparse.Namespace, target: object, y: np.ndarray) -> np.ndarray | None:
     """What rows of each class weigh, as ``--class-weight`` says, which it prints; None without it.
 
     ``y`` are the classes ``(n,)`` of the rows to train on.
@@ -161,7 +161,7 @@ def _check_numbers(source: Source, task: str) -> None:
         check_finite(name, feature)
 
 
-def _encode(encoding: Encoding, source: Source) -> tuple[Any, np.ndarray]:
+def _encode(encoding: Encoding, source: Source) -> tuple[object, np.ndarray]:
     return encoding.features.encode(source.features), encoding.row_target.encode(require_target(source))
 
 

@@ -18,6 +18,7 @@ from fastnn.tables.series import Forecast, SeriesFeatures
 from fastnn.tables.series_rows import SeriesRows
 
 if TYPE_CHECKING:
+    from fastnn._base.windows import WindowRows
     from fastnn.models.model import Model
 
 NETWORKS = ("mlp", *RECURRENT)  # that take series
@@ -73,7 +74,7 @@ class PreparedSeries:
         return self.encoding.features
 
     @cached_property
-    def x(self) -> Any:
+    def x(self) -> WindowRows:
         """The windows to train on."""
         return self.rows_of.x(self.training, self.features.window)
 
@@ -83,14 +84,14 @@ class PreparedSeries:
         return self._y(self.training)
 
     @cached_property
-    def held_out(self) -> tuple[Any, np.ndarray] | None:
+    def held_out(self) -> tuple[object, np.ndarray] | None:
         """Windows behind the cut and their targets."""
         if not len(self.later):
             return None
         return self.rows_of.x(self.later, self.features.window), self._y(self.later)
 
     @property
-    def points(self) -> tuple[Any, np.ndarray]:
+    def points(self) -> tuple[object, np.ndarray]:
         """Windows and targets that can be drawn."""
         return self.x, self.y
 

@@ -27,7 +27,7 @@ from fastnn.tabular.stream_fitting import StreamFitted, fit_stream, tune_stream
 from fastnn.tabular.tuning import Plan
 
 
-def train_stream_recipe(arguments: argparse.Namespace, seed: int, executor: Any) -> bool:
+def train_stream_recipe(arguments: argparse.Namespace, seed: int, executor: object) -> bool:
     """Train, tell how good it is, and write it; whether Ctrl-C ended the training."""
     tables, columns = opened(arguments)
     learned, choice = _learned(arguments, tables, columns, arguments.preset or "default", seed)
@@ -50,7 +50,7 @@ def train_stream_recipe(arguments: argparse.Namespace, seed: int, executor: Any)
 
 
 def tune_stream_rows(
-    arguments: argparse.Namespace, seed: int, plan: Plan, executor: Any, say: Callable[[str], None]
+    arguments: argparse.Namespace, seed: int, plan: Plan, executor: object, say: Callable[[str], None]
 ) -> tuple[int, bool]:
     """Search, tell how good what was found is, and write it; rows of the table of trials, and whether Ctrl-C came."""
     check_options(arguments)

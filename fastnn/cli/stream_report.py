@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -38,7 +38,7 @@ def summary_metadata_of(learned: Learned, output: np.ndarray) -> dict[str, str]:
     return summary_of(encoding.features, sample_of(learned), encoding.row_target, output).metadata()
 
 
-def write_fitted_report(path: str, tables: Tables, learned: Learned, fitted: StreamFitted, **known: Any) -> None:
+def write_fitted_report(path: str, tables: Tables, learned: Learned, fitted: StreamFitted, **known: object) -> None:
     """The report of several networks, each fold's on rows of it: a keyed part of them where they are many."""
     encoding, source = fitted.encoding, tables.encoded_by(TableEncoder(fitted.encoding))
     sample, training = sample_of(learned), np.ones(len(learned.survey.numbers), bool)

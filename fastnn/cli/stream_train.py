@@ -16,7 +16,7 @@ from fastnn._base.reprs import counted
 from fastnn.cli.fit import Rows
 from fastnn.cli.networks import RECURRENT
 from fastnn.cli.prepare import class_weights_of
-from fastnn.cli.recipe import SHARE, choose_recipe
+from fastnn.cli.recipe import SHARE, Recipe, choose_recipe
 from fastnn.cli.report import Report
 from fastnn.cli.stream_report import encoded_targets, summary_metadata_of
 from fastnn.cli.streams import check_options, opened, tell_task
@@ -59,7 +59,7 @@ class PreparedStream:
         return range(self.stream.n_rows or 0)
 
     @property
-    def points(self) -> tuple[Any, np.ndarray] | None:
+    def points(self) -> tuple[object, np.ndarray] | None:
         """Encoded rows and targets that can be drawn: those that are in memory."""
         return self.held_out
 
@@ -148,6 +148,6 @@ def _prepared(
     return PreparedStream(encoding, source, stream, held[0] if held else None, learned, weights)
 
 
-def recipe_of(arguments: argparse.Namespace, prepared: PreparedStream) -> Any:
+def recipe_of(arguments: argparse.Namespace, prepared: PreparedStream) -> Recipe:
     """How to train."""
     return choose_recipe(arguments, len(prepared.y), prepared.held_out is not None)

@@ -18,7 +18,7 @@ from fastnn.cli.texts import hints
 from fastnn.data.arrow import Tables
 from fastnn.data.csv_blocks import CsvOptions
 from fastnn.data.encoding import Learned, inputs_of, with_late_texts, with_targets
-from fastnn.data.files import KINDS, WILD, find_files
+from fastnn.data.files import KINDS, WILD, File, find_files
 from fastnn.tables import Table
 from fastnn.tables.target import Classes
 
@@ -130,7 +130,7 @@ def tell_task(learned: Learned, texts: Collection[str] = ()) -> None:
         print(f"note: {note}")
 
 
-def described(files: list[Any], n_rows: int, n_columns: int) -> str:
+def described(files: Sequence[File], n_rows: int, n_columns: int) -> str:
     """Files, rows and columns in a line."""
     name = os.path.basename(files[0].path) if len(files) == 1 else counted(len(files), f"{files[0].kind} file")
     return f"{name}: {counted(n_rows, 'row')}, {counted(n_columns, 'column')}"

@@ -46,12 +46,14 @@ def _write(report: TableReport, path: str) -> None:
     print(f"wrote {path}", flush=True)
 
 
-def write_recipe_report(path: str, table: Table, numbers: np.ndarray, fitted: Any, seed: int, **known: Any) -> None:
+def write_recipe_report(
+    path: str, table: Table, numbers: np.ndarray, fitted: object, seed: int, **known: object
+) -> None:
     """Print and write the report of several networks, as :func:`fastnn.tabular.report.report_of` makes it."""
     _write(report_of(fitted, table, numbers=numbers, seed=seed, **known), path)
 
 
-def check_table(features: Any) -> Table:
+def check_table(features: object) -> Table:
     """The table; what is none has no report."""
     if not isinstance(features, Table):
         raise ValueError("--report is for tables, and these rows are images; leave it out")

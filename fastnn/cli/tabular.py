@@ -59,7 +59,7 @@ def takes_recipe(arguments: argparse.Namespace, is_table: bool) -> bool:
     return True
 
 
-def train_recipe(source: Source, arguments: argparse.Namespace, seed: int, executor: Any) -> bool:
+def train_recipe(source: Source, arguments: argparse.Namespace, seed: int, executor: object) -> bool:
     """Train, tell how good it is, and write it; whether Ctrl-C ended the training."""
     source, task, reason, numbers = usable_rows(source, arguments)
     assert isinstance(source.features, Table)

@@ -59,7 +59,7 @@ def train(arguments: argparse.Namespace) -> int:
     return 130 if interrupted else 0
 
 
-def _train(arguments: argparse.Namespace, watch: Any, job: Any, executor: Any) -> bool:
+def _train(arguments: argparse.Namespace, watch: object, job: Any, executor: object) -> bool:
     """Read, train, tell and write; whether Ctrl-C ended the training."""
     seed = one_seed(job, _seed(arguments))
     if is_streamed(arguments):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import secrets
 import time
-from typing import Any
 
 import fastnn
 from fastnn._base.reprs import counted
@@ -37,7 +36,7 @@ def tune(arguments: argparse.Namespace) -> int:
     return 130 if interrupted else 0
 
 
-def _search(arguments: argparse.Namespace, plan: Plan, executor: Any) -> tuple[int, bool]:
+def _search(arguments: argparse.Namespace, plan: Plan, executor: object) -> tuple[int, bool]:
     """Search, tell, and write the model; rows of the table of trials, and whether Ctrl-C ended the search."""
     if is_streamed(arguments):
         from fastnn.cli.stream_recipe import tune_stream_rows

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from fastnn.cli.table_options import workers_option
 from fastnn.cli.values import real, whole
+
+if TYPE_CHECKING:
+    from fastnn.cli.parsing import Parser
+
+    Commands = argparse._SubParsersAction[Parser]
 
 TRIALS_OUT_HELP = (
     "write what each setting was worth, .csv or .jsonl, anew whenever a network is finished; default: the file of "
@@ -26,7 +31,7 @@ halving:   all are trained shortly on four of five folds, the better third for t
 
 
 def add(
-    commands: Any, command: Callable[..., argparse.ArgumentParser], data: str, more: Sequence[Callable[..., None]]
+    commands: Commands, command: Callable[..., argparse.ArgumentParser], data: str, more: Sequence[Callable[..., None]]
 ) -> None:
     """Add the command; ``more`` add the options that all commands have which read data."""
     p = command(commands, "tune", "fastnn.cli.tune", "search the best settings for a table, and train a model", EPILOG)

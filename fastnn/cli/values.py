@@ -10,10 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 
-def _checked(check: Callable[[str], Any]) -> Callable[[str], Any]:
+def _checked(check: Callable[[str], object]) -> Callable[[str], Any]:
     """``check`` as argparse wants it: its ``ValueError`` becomes the usage error."""
 
-    def convert(text: str) -> Any:
+    def convert(text: str) -> object:
         try:
             return check(text)
         except (ValueError, TypeError) as error:
@@ -80,14 +80,14 @@ def image_size(text: str) -> tuple[int, int]:
 
 
 @_checked
-def class_weight(text: str) -> Any:
+def class_weight(text: str) -> str | dict[str, float]:
     from fastnn.cli.weights import parse_weights
 
     return parse_weights(text)
 
 
 @_checked
-def workers(text: str) -> Any:
+def workers(text: str) -> str:
     from fastnn.cli.workers import parse_workers
 
     return parse_workers(text)

@@ -6,7 +6,11 @@ import argparse
 import contextlib
 import importlib
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from concurrent.futures import ProcessPoolExecutor
+
 
 DASK, MPI = "dask:", "mpi"
 FORMS = f"a number of processes, {DASK}ADDRESS of a scheduler, or {MPI}"
@@ -58,7 +62,7 @@ def check_one(arguments: argparse.Namespace) -> None:
         )
 
 
-def _processes(n: int) -> Any:
+def _processes(n: int) -> ProcessPoolExecutor:
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
 
@@ -66,7 +70,7 @@ def _processes(n: int) -> Any:
 
 
 @contextlib.contextmanager
-def _of_dask(address: str) -> Iterator[Any]:
+def _of_dask(address: str) -> Iterator[object]:
     """The workers of a scheduler that runs."""
     try:
         distributed: Any = importlib.import_module("distributed")
@@ -86,7 +90,7 @@ def _of_dask(address: str) -> Iterator[Any]:
 
 
 @contextlib.contextmanager
-def _of_mpi() -> Iterator[Any]:
+def _of_mpi() -> Iterator[object]:
     """The other processes of this job; in these themselves, where they run the command, its end when all is done."""
     try:
         from mpi4py import MPI as mpi

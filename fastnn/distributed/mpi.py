@@ -13,7 +13,7 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +21,10 @@ from fastnn._base.arguments import number
 from fastnn._engine.distribution import Comm, Wanted
 from fastnn.distributed import launched
 from fastnn.errors import DistributedError, DistributedTimeout
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
 
 MESSAGE, DATA = 11, 12  # tags
 SPIN = 2e-3  # seconds of waiting in which the processor is given to others that want it, and no longer
@@ -87,7 +91,7 @@ class MPIComm(Comm):
     def exchange(self, parts: Sequence[Sequence[np.ndarray]], into: Sequence[Sequence[np.ndarray]]) -> None:
         """See :class:`fastnn.distributed.Comm`."""
         whose: list[int] = []
-        requests: list[Any] = []
+        requests: list[object] = []
         for rank in self.others:
             for vector in into[rank]:
                 requests.append(self.comm.Irecv([vector, self.mpi.BYTE], rank, DATA))
@@ -156,7 +160,7 @@ def _give_way() -> None:
         time.sleep(0)
 
 
-def _mpi() -> Any:
+def _mpi() -> ModuleType:
     """mpi4py's module of MPI, which it is imported for."""
     try:
         from mpi4py import MPI

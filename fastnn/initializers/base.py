@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from fastnn._base.arguments import fixed, integer, number, refuse_subclass
 from fastnn._base.reprs import call_of
+
+if TYPE_CHECKING:
+    from fastnn._base.types import Config
 
 
 class Initializer:
@@ -30,7 +33,7 @@ class Initializer:
     def __repr__(self) -> str:
         return call_of(self)
 
-    def config(self) -> dict[str, Any]:
+    def config(self) -> Config:
         """What the model file stores."""
         given = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]  # dataclasses
         if given.get("seed", 0) is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from fastnn import initializers
 from fastnn._base import lazy
@@ -11,7 +10,7 @@ from fastnn._base.arguments import lookup, shown
 from fastnn.initializers.base import Initializer
 
 
-def _made(kind: str, *arguments: Any) -> Callable[[], Initializer]:
+def _made(kind: str, *arguments: object) -> Callable[[], Initializer]:
     """What makes an initialiser of a class."""
     return lambda: getattr(initializers, kind)(*arguments)
 

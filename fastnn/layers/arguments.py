@@ -30,17 +30,17 @@ class Argument(Generic[Given, Settled]):
 
     if TYPE_CHECKING:
 
-        def __get__(self, layer: object, kind: Any = None) -> Settled: ...
+        def __get__(self, layer: object, kind: object = None) -> Settled: ...
 
         def __set__(self, layer: object, given: Given) -> None: ...
 
 
-def default(value: Any) -> Any:
+def default(value: object) -> Any:
     """The value that an argument has where none is given."""
     return value
 
 
-Config = Mapping[str, Any]
+Config = Mapping[str, object]
 ActivationLike = Argument[ActivationName | Activation | Layer | Config | None, Activation]
 InitializerLike = Argument[InitializerName | Initializer | type[Initializer] | Config, Initializer]
 RegularizerLike = Argument[RegularizerName | L1L2 | type[L1L2] | Config | None, L1L2]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fastnn._base.arguments import flag
 from fastnn._ops import Operation, attention, blank, copy, merge
@@ -30,7 +30,7 @@ class Attending(Described):
     def n_outputs_of(self, options: tuple[str, ...]) -> int:
         return 1 + ("weights" in options)
 
-    def _called(self, edges: list[Any], mask: Any, causal: Any, weights: Any) -> Edge | list[Edge]:
+    def _called(self, edges: list[object], mask: object, causal: object, weights: object) -> Edge | list[Edge]:
         told = {
             "key": len(edges) == 3,
             "mask": mask is not None,

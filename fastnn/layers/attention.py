@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastnn._base.arguments import flag, integer, number, shown
 from fastnn._ops import Operation, blank, dense
@@ -16,6 +16,9 @@ from fastnn.layers.given_masks import with_masks
 from fastnn.layers.parameter import Parameter, Shape
 from fastnn.layers.parts import Parts
 from fastnn.layers.settling import parameter, settle
+
+if TYPE_CHECKING:
+    from fastnn.layers.edges import Edge, Edges, Masks
 
 
 @described
@@ -80,19 +83,19 @@ class MultiHeadAttention(Attending):
         told["output_size"] = None if size is None else integer("output_size", size, low=1)
         settle(self, **told)
 
-    def __call__(
+    def __call__(  # type: ignore[override]  # as Keras
         self,
-        query: Any,
-        value: Any = None,
-        key: Any = None,
+        query: Edge,
+        value: Edge | None = None,
+        key: Edge | None = None,
         *,
-        query_mask: Any = None,
-        value_mask: Any = None,
-        key_mask: Any = None,
-        attention_mask: Any = None,
+        query_mask: Edge | None = None,
+        value_mask: Edge | None = None,
+        key_mask: Edge | None = None,
+        attention_mask: Edge | None = None,
         return_attention_scores: bool = False,
         use_causal_mask: bool = False,
-    ) -> Any:
+    ) -> Edge | Any:
         """An edge for the output, with ``return_attention_scores`` a list of it and the weights.
 
         ``query_mask``, ``value_mask`` and ``key_mask`` are edges ``(None, steps)``, not 0 for steps that are there.
@@ -188,8 +191,13 @@ class Attention(Attending):
         settle(self, **told, use_scale=flag("use_scale", self.use_scale))
 
     def __call__(
-        self, inputs: Any, mask: Any = None, *, return_attention_scores: bool = False, use_causal_mask: bool = False
-    ) -> Any:
+        self,
+        inputs: Edges,
+        mask: Masks = None,
+        *,
+        return_attention_scores: bool = False,
+        use_causal_mask: bool = False,
+    ) -> Edge | Any:
         """An edge for the output, with ``return_attention_scores`` a list of it and the weights.
 
         ``mask`` is a list of the masks of query and value, edges ``(None, steps)`` or None.

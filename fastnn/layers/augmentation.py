@@ -81,7 +81,7 @@ def _known(argument: str, came: Any, table: dict[str, Any]) -> str:
     return name
 
 
-def _factor(argument: str, came: Any, **bounds: Any) -> Any:
+def _factor(argument: str, came: Any, **bounds: Any) -> float | tuple[float, float]:
     """A share, or a pair of them, the smaller one first."""
     if not isinstance(came, tuple | list):
         return number(argument, came, **bounds)

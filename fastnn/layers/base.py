@@ -76,7 +76,7 @@ class Layer(Weighted):
     _batch_rows: int | None = None
     _name_is_chosen = False  # by a model
 
-    def settle_common(self, given: Mapping[str, Any]) -> None:
+    def settle_common(self, given: Mapping[str, object]) -> None:
         """Take the arguments that all layers have."""
         name: Any = self.name
         if name is not None and not (isinstance(name, str) and name):

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from fastnn.errors import NotReadyError
-from fastnn.layers.edges import Call, Edge, edges_in
+from fastnn.layers.edges import Call, Edge, Edges, Masks, edges_in
 from fastnn.layers.own import Own, by_inputs
 from fastnn.layers.parameter import Shape
 
@@ -58,7 +58,7 @@ class Called(Own):
         """:attr:`mask_operation` of a use on inputs of these shapes, of which some have masks."""
         return self.mask_operation
 
-    def __call__(self, inputs: Any, mask: Any = None) -> Any:
+    def __call__(self, inputs: Edges, mask: Masks = None) -> Edge | Any:
         """An edge for the layer's output on edges, a list of them for several outputs.
 
         ``mask`` is an edge ``(None, steps)``, of a list of inputs one for each or None: steps are there where it is
@@ -77,7 +77,7 @@ class Called(Own):
         made = self.called(inputs)
         return made[0] if self.n_outputs == 1 else made
 
-    def called(self, inputs: Any, options: tuple[str, ...] = ()) -> list[Edge]:
+    def called(self, inputs: object, options: tuple[str, ...] = ()) -> list[Edge]:
         """The edges of all outputs, in a list; ``options`` are words that the layer has for kinds of its uses."""
         edges = edges_in(inputs, self)
         if self.n_inputs is not None and len(edges) != self.n_inputs:
@@ -112,7 +112,7 @@ class Called(Own):
         return self
 
     @by_inputs
-    def output_shapes(self, *shapes: Shape, **how_called: Any) -> list[Shape]:
+    def output_shapes(self, *shapes: Shape, **how_called: object) -> list[Shape]:
         """Shapes of all outputs."""
         return [self.output_shape(*shapes, **how_called)]
 
@@ -121,7 +121,7 @@ class Called(Own):
         return list(call.outputs)
 
     @by_inputs
-    def check_fits(self, *shapes: Shape, **how_called: Any) -> None:
+    def check_fits(self, *shapes: Shape, **how_called: object) -> None:
         """``ValueError`` where the layer's weights, or those that it will have, are for inputs of other shapes."""
         if self._place is not None:
             have = self._place.shapes
@@ -149,7 +149,7 @@ class Called(Own):
         return self._first_call("output").outputs[0]
 
     @property
-    def input(self) -> Any:
+    def input(self) -> Edge | Any:
         """The edge that the layer reads, or a list of them, of its first call."""
         read = list(self._first_call("input").inputs)
         return read[0] if len(read) == 1 else read

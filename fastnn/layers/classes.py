@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from functools import lru_cache
-from typing import Any
 
 
 def is_ours(cls: type) -> bool:
@@ -24,7 +23,7 @@ def ours(cls: type) -> set[str]:
     return {name for base in cls.__mro__ if is_ours(base) for name in vars(base)}
 
 
-def captured(cls: type, arguments: tuple[Any, ...], given: dict[str, Any]) -> dict[str, Any]:
+def captured(cls: type, arguments: tuple[object, ...], given: dict[str, object]) -> dict[str, object]:
     """By name, what a constructor is given; nothing where it does not take that, which it will say itself."""
     signature = inspect.signature(cls.__init__)  # type: ignore[misc]  # that of this very class
     try:

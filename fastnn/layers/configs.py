@@ -10,6 +10,7 @@ import numpy as np
 
 from fastnn import initializers
 from fastnn._base.arguments import shown
+from fastnn._base.types import Config
 from fastnn._ops.base import NO_PENALTY
 from fastnn.activations import Activation
 from fastnn.initializers import Initializer, VarianceScaling
@@ -26,7 +27,7 @@ OF_KERAS = {own: name for name, own in words.OWN_NAMES.items()}
 LEFT_OPEN = ("input_axes", "output_axes")  # of Keras' initialisers; None there, as it always is for dense kernels
 
 
-def config_of(layer: Described) -> dict[str, Any]:
+def config_of(layer: Described) -> Config:
     """A layer's name and arguments, as Keras' ``get_config`` has them."""
     config: dict[str, Any] = {"name": layer.name, "trainable": layer.trainable}
     if layer.dtype is not None:
@@ -47,7 +48,7 @@ def config_of(layer: Described) -> dict[str, Any]:
     return config | {OF_KERAS.get(name, name): _value(value) for name, value in own.items()}
 
 
-def _value(value: Any) -> Any:
+def _value(value: object) -> object:
     """An argument as JSON can hold it."""
     if isinstance(value, Activation):
         return value.config()
@@ -71,7 +72,7 @@ def _value(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _penalty(value: L1L2) -> dict[str, Any] | None:
+def _penalty(value: L1L2) -> dict[str, object] | None:
     if value == NO_PENALTY:
         return None
     if value.l1 and value.l2:
@@ -80,14 +81,14 @@ def _penalty(value: L1L2) -> dict[str, Any] | None:
     return {"class_name": name, "config": {name.lower(): float(value.l1 or value.l2)}}
 
 
-def arguments_of(config: Any) -> dict[str, Any]:
+def arguments_of(config: object) -> dict[str, Any]:
     """The arguments of a layer's class that a configuration holds."""
     if not isinstance(config, Mapping):
         raise TypeError(f"the config of a layer must be a dict as get_config gives it, got {shown(config)}")
     return {name: _argument(name, value) for name, value in config.items()}
 
 
-def _argument(name: str, value: Any) -> Any:
+def _argument(name: str, value: object) -> object:
     if isinstance(value, Mapping) and isinstance(inner := value.get("config"), Mapping):
         if name == "dtype":  # a policy of Keras'
             return inner.get("name")

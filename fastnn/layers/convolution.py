@@ -48,7 +48,7 @@ class Convolution(Described):
         use_bias: bool
         activity_regularizer: RegularizerLike
 
-    def _settle(self, **more: Any) -> None:
+    def _settle(self, **more: object) -> None:
         check_data_format(self.data_format)
         told = {
             name: sizes(name, getattr(self, name), self.rank) for name in ("kernel_size", "strides", "dilation_rate")

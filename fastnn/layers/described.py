@@ -17,6 +17,7 @@ from fastnn import activations
 from fastnn._base.arguments import fixed, shown
 from fastnn._base.reprs import brief
 from fastnn._base.stored import check_types
+from fastnn._base.types import Config
 from fastnn._ops import Operation, activation
 from fastnn.activations import Activation as ActivationRecord
 from fastnn.initializers import INITIALIZERS, Initializer
@@ -27,13 +28,13 @@ from fastnn.layers.parameter import Parameter, Shape, stated
 
 if TYPE_CHECKING:
     from fastnn._base.types import DtypeLike
-    from fastnn.layers.edges import Edge
+    from fastnn.layers.edges import Edge, Edges, Masks
 
 Class = TypeVar("Class", bound=type)
 COMPILED = ("call", "backward", "forward", "build", "compute_output_shape")  # what a layer of one's own may have
 
 
-def _keyword(*, kw_only: bool, default: Any, alias: str) -> Any:
+def _keyword(*, kw_only: bool, default: object, alias: str) -> Any:
     """An argument that the constructors of all layers take, for type checkers."""
 
 
@@ -47,7 +48,7 @@ def described(cls: Class) -> Class:
     settle = cls.__init__
 
     @functools.wraps(settle)
-    def settle_known(self: Described, *arguments: Any, **given: Any) -> None:
+    def settle_known(self: Described, *arguments: object, **given: object) -> None:
         settle(self, *arguments, **words.of_layer(cls.__name__, names, given))
         self.settle_common(given)
 
@@ -78,7 +79,7 @@ class Described(Common):
 
     if TYPE_CHECKING:  # but for classes that say otherwise they have one output
 
-        def __call__(self, inputs: Any, mask: Any = None) -> Edge: ...
+        def __call__(self, inputs: Edges, mask: Masks = None) -> Edge: ...
 
     def __new__(cls, *arguments: Any, **given: Any) -> Self:
         cls.check_class()
@@ -123,7 +124,7 @@ class Described(Common):
             own["_has_right_types"] = True
         return {**stored, "name": self.given_name, **own}
 
-    def config(self) -> dict[str, Any]:
+    def config(self) -> Config:
         """What the model file stores: the class and every argument, but for those that None stands for."""
         stored: dict[str, Any] = {"class": self.stored_as or _described_class(type(self)).__name__}
         for f in fields(self):
@@ -136,7 +137,7 @@ class Described(Common):
             stored["batch_size"] = self.batch_rows
         return stored if self.trainable else {**stored, "trainable": False}
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """The layer's name and arguments under Keras' names, for :meth:`from_config`; JSON can hold it.
 
         >>> from fastnn.layers import Dense
@@ -178,7 +179,7 @@ def _described_class(cls: type) -> type[Layer]:
     return next(base for base in cls.__mro__ if "__dataclass_fields__" in vars(base))
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     if isinstance(value, ActivationRecord) and value == activations.ACTIVATIONS.get(value.name):
         return repr(value.name)
     if isinstance(value, Initializer):
@@ -186,7 +187,7 @@ def _short(value: Any) -> str:
     return brief(value)
 
 
-def activation_of(came: Any) -> ActivationRecord:
+def activation_of(came: object) -> ActivationRecord:
     """An activation from its name, its record, or a layer that is one, as in ``Dense(8, LeakyReLU(0.1))``."""
     if not isinstance(came, Layer):
         return activations.get(came)

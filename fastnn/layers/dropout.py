@@ -33,7 +33,7 @@ class Dropping(Described):
     def __post_init__(self) -> None:
         self._settle()
 
-    def _settle(self, **more: Any) -> None:
+    def _settle(self, **more: object) -> None:
         settle(self, rate=number("rate", self.rate, low=0.0, high=1.0, open_high=True), **more)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from numbers import Real
-from typing import Any
+from typing import Any, NoReturn
 
 from fastnn._base.arguments import shown
 
@@ -70,7 +70,7 @@ class Edge:
     def __repr__(self) -> str:
         return f"<edge {self.shape} of {self.name!r}>"
 
-    def __array__(self, *_: Any, **__: Any) -> Any:
+    def __array__(self, *_: object, **__: object) -> NoReturn:
         raise TypeError(f"{self!r} stands for data that are not there yet; make a Model of the graph and call it")
 
     def __bool__(self) -> bool:
@@ -79,22 +79,22 @@ class Edge:
     def __iter__(self) -> Any:
         raise TypeError(f"{self!r} has no value that could be taken apart")
 
-    def __add__(self, other: Any) -> Edge:
+    def __add__(self, other: object) -> Edge:
         return self._joined("Add", other) if isinstance(other, Edge) else self._scaled(1, self._number(other))
 
-    def __sub__(self, other: Any) -> Edge:
+    def __sub__(self, other: object) -> Edge:
         return self._joined("Subtract", other) if isinstance(other, Edge) else self._scaled(1, -self._number(other))
 
-    def __mul__(self, other: Any) -> Edge:
+    def __mul__(self, other: object) -> Edge:
         return self._joined("Multiply", other) if isinstance(other, Edge) else self._scaled(self._number(other))
 
-    def __truediv__(self, other: Any) -> Edge:
+    def __truediv__(self, other: object) -> Edge:
         divisor = self._number(other)
         if not divisor:
             raise ZeroDivisionError(f"{self!r} divided by 0")
         return self._scaled(1 / divisor)
 
-    def __rsub__(self, other: Any) -> Edge:
+    def __rsub__(self, other: object) -> Edge:
         return self._scaled(-1, self._number(other))
 
     def __neg__(self) -> Edge:
@@ -115,10 +115,17 @@ class Edge:
         found: Edge = Rescaling(scale, offset)(self)
         return found
 
-    def _number(self, came: Any) -> float:
+    def _number(self, came: object) -> float:
         if isinstance(came, bool) or not isinstance(came, Real):
             raise TypeError(f"{self!r} goes with another edge or a number, got {shown(came)}")
         return float(came)
+
+
+Edges = Edge | Sequence[Edge] | Mapping[str, Edge]
+"""What layers and models are called on, and where graphs begin and end."""
+
+Masks = Edge | Sequence[Edge | None] | None
+"""Masks of what a layer reads, None for inputs without."""
 
 
 class Call:
@@ -141,7 +148,7 @@ class Call:
         return f"<call of {self.item.name!r}: {list(self.inputs)} -> {list(self.outputs)}>"
 
 
-def edges_in(came: Any, reader: object) -> tuple[Edge, ...]:
+def edges_in(came: object, reader: object) -> tuple[Edge, ...]:
     """What a layer is called on as a tuple of edges; ``TypeError`` for anything else."""
     listed = list(came.values()) if isinstance(came, Mapping) else came if isinstance(came, list | tuple) else [came]
     for item in listed:
@@ -155,7 +162,7 @@ def edges_in(came: Any, reader: object) -> tuple[Edge, ...]:
     return tuple(listed)
 
 
-def is_edges(came: Any) -> bool:
+def is_edges(came: object) -> bool:
     """Whether these are edges and no data."""
     if isinstance(came, Mapping):
         came = list(came.values())

@@ -58,6 +58,6 @@ class Lambda(Layer):
         return super().output_shape(*shapes) if self._shape is None else self._shape
 
 
-def _check_callable(name: str, came: Any) -> None:
+def _check_callable(name: str, came: object) -> None:
     if not callable(came):
         raise TypeError(f"{name} of a Lambda must be a function of arrays, got {came!r}")

@@ -6,7 +6,7 @@ from dataclasses import field
 from typing import Any
 
 from fastnn.layers.described import Described, described
-from fastnn.layers.edges import Call, Edge
+from fastnn.layers.edges import Call, Edge, Edges, Masks
 from fastnn.layers.parameter import Shape, check_shape, other_shape
 
 
@@ -46,7 +46,7 @@ class InputLayer(Described):
             return self.calls[0].outputs[0]
         return self._record(Call(self, (), [self.shape], others=[other_shape(self.shape)]))[0]
 
-    def __call__(self, inputs: Any, mask: Any = None) -> Edge:
+    def __call__(self, inputs: Edges, mask: Masks = None) -> Edge:
         raise TypeError(f"{self!r} reads no edge: it is where a graph begins, see fastnn.Input")
 
 

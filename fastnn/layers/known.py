@@ -9,6 +9,7 @@ from typing import Any
 from fastnn import layers
 from fastnn._base import lazy
 from fastnn._base.arguments import lookup, shown
+from fastnn._base.types import Config
 from fastnn.layers.base import Layer
 
 _STORED_AS = {"InputLayer": "Input"}  # in files, where that is not the class's name
@@ -20,7 +21,7 @@ LAYERS: Mapping[str, type[Layer]] = lazy.table(
 )
 
 
-def serialize(layer: Layer) -> dict[str, Any]:
+def serialize(layer: Layer) -> Config:
     """A layer's class and configuration, under Keras' names.
 
     Parameters
@@ -31,7 +32,7 @@ def serialize(layer: Layer) -> dict[str, Any]:
     return {"module": "fastnn.layers", "class_name": kind, "config": layer.get_config(), "registered_name": None}
 
 
-def deserialize(config: Any, custom_objects: Mapping[str, type[Layer]] | None = None) -> Layer:
+def deserialize(config: object, custom_objects: Mapping[str, type[Layer]] | None = None) -> Layer:
     """The layer that :func:`serialize` described; ``custom_objects`` are classes of your own by name.
 
     Parameters
@@ -69,7 +70,7 @@ def from_config(stored: dict[str, Any], custom_objects: Mapping[str, Any] = NONE
     return found
 
 
-def _argument(value: Any, custom_objects: Mapping[str, Any]) -> Any:
+def _argument(value: object, custom_objects: Mapping[str, object]) -> object:
     if isinstance(value, dict) and value.keys() == {"custom"}:
         return _given_again(value["custom"], custom_objects)
     if isinstance(value, dict) and "class" in value:  # a layer inside another one
@@ -77,7 +78,7 @@ def _argument(value: Any, custom_objects: Mapping[str, Any]) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _given_again(name: Any, custom_objects: Mapping[str, Any]) -> Any:
+def _given_again(name: object, custom_objects: Mapping[str, object]) -> Any:
     """What a file names and does not hold."""
     if not isinstance(name, str) or name not in custom_objects:
         raise ValueError(

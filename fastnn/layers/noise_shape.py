@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fastnn._base.arguments import integer, shown
 from fastnn.layers.parameter import Shape
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 NoiseShape = tuple[int | None, ...]
 
 
-def check_noise_shape(came: Any) -> NoiseShape | None:
+def check_noise_shape(came: object) -> NoiseShape | None:
     """A noise shape as a layer is given it, which knows no input yet."""
     if came is None:
         return None

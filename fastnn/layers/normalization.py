@@ -32,7 +32,7 @@ class Normalizing(Described):
         gamma_constraint: ConstraintLike
         beta_constraint: ConstraintLike
 
-    def _settle(self, **more: Any) -> None:
+    def _settle(self, **more: object) -> None:
         told = {name: flag(name, getattr(self, name)) for name in ("center", "scale")}
         settle(self, epsilon=number("epsilon", self.epsilon, low=0.0, high=MOST_EPSILON), **told, **more)
         for constraint in (self.gamma_constraint, self.beta_constraint):
@@ -155,7 +155,7 @@ class BatchNormalization(Normalizing):
         return (Operation(batch_norm.OP, shape[-1], shape[-1], repeat, **more, **self._places()),)
 
 
-def checked_axis(came: Any) -> int:
+def checked_axis(came: object) -> int:
     """An axis as a number, with 0 for the batch, which is none to normalise along."""
     axis = integer("axis", came)
     if axis == 0:

@@ -20,7 +20,7 @@ from fastnn import initializers, regularizers
 from fastnn._base.arguments import flag, integer, shown, weights_later
 from fastnn._base.arrays import model_dtype, of_policy
 from fastnn._base.reprs import brief
-from fastnn._base.types import DtypeLike
+from fastnn._base.types import Config, DtypeLike
 from fastnn._ops import Operation, own
 from fastnn.layers import words
 from fastnn.layers.classes import captured, is_ours, ours, theirs
@@ -169,7 +169,7 @@ class Own:
         return self._place is not None
 
     @built.setter
-    def built(self, came: Any) -> None:
+    def built(self, came: object) -> None:
         """Classes for Keras say so at the end of ``build``; it follows from the model."""
         if not flag("built", came):
             raise ValueError(f"{self!r} is built by its model and cannot be taken back")
@@ -258,7 +258,7 @@ class Own:
         attributes = {name: weight for name, weight in self._own_attributes.items() if not weight.in_build}
         return {**kept, "name": self.given_name, "_own_weights": early, "_own_attributes": attributes}
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """The arguments that make the layer again: those of its constructor; a class may add to them, as in Keras."""
         common = {"name": self.name, "trainable": self.trainable}
         return {**self._own_given, **common}
@@ -273,7 +273,7 @@ class Own:
         """
         return cls(**config)
 
-    def config(self) -> dict[str, Any]:
+    def config(self) -> Config:
         """What a model file stores: the class's name, and :meth:`get_config` without what it has anyway."""
         told = {**self.get_config(), "name": self.given_name}
         if told.get("trainable", True):
@@ -287,13 +287,13 @@ class Own:
         return {name: brief(value) for name, value in (told | {"name": self.given_name}).items() if value is not None}
 
 
-def _with_rows(shapes: tuple[Shape, ...]) -> Any:
+def _with_rows(shapes: tuple[Shape, ...]) -> tuple[int | None, ...] | list[tuple[int | None, ...]]:
     """Shapes as Keras tells them: with None for the rows, of several inputs a list."""
     told = [(None, *shape) for shape in shapes]
     return told[0] if len(told) == 1 else told
 
 
-def _stored(value: Any) -> Any:
+def _stored(value: object) -> object:
     """A value as a file keeps it; of a function the name, under which it has to be given again."""
     if hasattr(value, "config"):
         return value.config()

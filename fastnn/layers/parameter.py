@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fastnn._base.arguments import shown
 from fastnn._base.reprs import call_of
@@ -38,7 +38,7 @@ class Parameter:
         return call_of(self)
 
 
-def constraint_of(came: Any) -> Constraint | None:
+def constraint_of(came: object) -> Constraint | None:
     """The constraint that a user wrote; most parameters have none, and do not load them."""
     if came is None:
         return None
@@ -73,7 +73,7 @@ def stated(shape: Shape) -> tuple[int | None, ...]:
     return tuple(None if isinstance(size, OpenSize) else size for size in shape)
 
 
-def without_batch(came: Any) -> Any:
+def without_batch(came: object) -> object:
     """A shape as Keras writes it, ``(None, 20)``, without the axis that stands for the batch."""
     return tuple(came[1:]) if isinstance(came, tuple | list) and len(came) > 1 and came[0] is None else came
 

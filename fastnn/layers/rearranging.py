@@ -18,7 +18,7 @@ from fastnn.layers.windows import check_data_format, check_rank, sizes
 ONE = (1, 0)  # an axis of one number
 
 
-def around(name: str, came: Any, rank: int) -> Any:
+def around(name: str, came: object, rank: int) -> tuple[int, ...] | tuple[tuple[int, ...], ...]:
     """Counts before and behind: a pair for a signal, a pair for each axis of an image, from Keras' forms of them."""
     if not isinstance(came, tuple | list):
         came = (came,) * 2

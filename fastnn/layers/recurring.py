@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -22,11 +23,12 @@ if TYPE_CHECKING:
     from fastnn._ops.base import Op
     from fastnn.layers.arguments import ActivationLike, RegularizerLike
     from fastnn.layers.base import Layer
+    from fastnn.layers.edges import Edge, Edges, Masks
 
 FLAGS = ("return_sequences", "return_state", "go_backwards", "stateful", "zero_output_for_mask")
 
 
-def with_states(inputs: Any, initial_state: Any) -> Any:
+def with_states(inputs: Edges, initial_state: Edge | Sequence[Edge] | None) -> Any:
     """What a layer is called on: its input, and behind it the states that it begins with."""
     if initial_state is None:
         return inputs
@@ -56,8 +58,8 @@ class Recurrent(Carrying, Described):
         seed: int | None
 
     def __call__(  # type: ignore[override]  # more arguments
-        self, inputs: Any, initial_state: Any = None, mask: Any = None
-    ) -> Any:
+        self, inputs: Edges, initial_state: Edge | Sequence[Edge] | None = None, mask: Masks = None
+    ) -> Edge | Any:
         """An edge for the layer's output on an edge, with ``return_state`` a list of it and the last states.
 
         ``initial_state`` is an edge ``(None, units)``, or a list of as many as the layer has states. ``mask`` is an
@@ -72,7 +74,7 @@ class Recurrent(Carrying, Described):
         """
         return super().__call__(with_states(inputs, initial_state), mask)
 
-    def _settle(self, **more: Any) -> None:
+    def _settle(self, **more: object) -> None:
         told: dict[str, Any] = {"units": integer("units", self.units, low=1)}
         told |= {name: flag(name, getattr(self, name)) for name in FLAGS}
         for name in ("dropout", "recurrent_dropout"):

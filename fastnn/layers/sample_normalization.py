@@ -175,7 +175,7 @@ class UnitNormalization(Described):
         return at, at + 1
 
 
-def checked_axes(came: Any) -> int | tuple[int, ...]:
+def checked_axes(came: object) -> int | tuple[int, ...]:
     """An axis, or several as a tuple."""
     if not isinstance(came, list | tuple):
         return checked_axis(came)

@@ -23,7 +23,7 @@ KINDS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def settle(layer: Described, /, **settled: Any) -> None:
+def settle(layer: Described, /, **settled: object) -> None:
     """Give a frozen layer these values, and its other arguments the objects that their names stand for."""
     kind: Any = type(layer)
     for name, make in _kinds(kind):
@@ -33,22 +33,22 @@ def settle(layer: Described, /, **settled: Any) -> None:
             object.__setattr__(layer, name, make(getattr(layer, name)))
 
 
-def _seed(came: Any) -> int | None:
+def _seed(came: object) -> int | None:
     return None if came is None else whole_seed(came)
 
 
-def _input_shape(came: Any) -> Shape | None:
+def _input_shape(came: object) -> Shape | None:
     return None if came is None else check_shape("input_shape", came, may_be_open=True)
 
 
 @functools.lru_cache(maxsize=256)
-def _kinds(kind: Any) -> list[tuple[str, Callable[[Any], Any] | None]]:
+def _kinds(kind: Any) -> list[tuple[str, Callable[[object], object] | None]]:
     """The arguments of a class of layers, and what settles each."""
     return [(field.name, _kind(field.name)) for field in fields(kind)]
 
 
 @functools.cache
-def _kind(name: str) -> Callable[[Any], Any] | None:
+def _kind(name: str) -> Callable[[object], object] | None:
     """What settles an argument of this name; None where nothing has to."""
     if name == "input_shape":
         return _input_shape

@@ -104,7 +104,7 @@ class Normalization(Described):
             raise ValueError(f"variance must be at least 0, got {shown(self.variance)}")
         settle(self, axis=axis, invert=flag("invert", self.invert), **told)
 
-    def adapt(self, data: Any) -> None:
+    def adapt(self, data: object) -> None:
         """Take mean and variance from data, in place of those that the layer had.
 
         Parameters
@@ -156,7 +156,7 @@ class Normalization(Described):
         return (Operation(standardize.OP, n, n, math.prod(shape) // n, **more),)
 
 
-def _numbers(name: str, came: Any) -> tuple[float, ...] | None:
+def _numbers(name: str, came: object) -> tuple[float, ...] | None:
     """A mean or variance as plain numbers."""
     if came is None:
         return None

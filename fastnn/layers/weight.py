@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import NoReturn
 
 import numpy as np
 
@@ -29,14 +29,14 @@ class Weight:
     def shape(self) -> Shape:
         return self.parameter.shape
 
-    def __array__(self, *_: Any, **__: Any) -> Any:
+    def __array__(self, *_: object, **__: object) -> NoReturn:
         raise TypeError(f"{self!r} has no numbers yet; it is an array in call and backward, and once a model is built")
 
     def __repr__(self) -> str:
         return f"<weight {self.name!r} {self.shape}>"
 
 
-def replaced(value: Any, arrays: Mapping[Weight, np.ndarray]) -> Any:
+def replaced(value: object, arrays: Mapping[Weight, np.ndarray]) -> object:
     """A value with arrays in place of weights; the very value where there are none."""
     if isinstance(value, Weight):
         return arrays.get(value, value)

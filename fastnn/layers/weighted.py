@@ -50,7 +50,7 @@ class Weighted(Called):
         """
         return [] if self._place is None else [weights.copy() for weights in self._place.own()]
 
-    def set_weights(self, weights: Any) -> None:
+    def set_weights(self, weights: object) -> None:
         """Set the layer's parameters, in the order and shapes of :meth:`get_weights`; all or none change.
 
         Parameters

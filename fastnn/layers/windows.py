@@ -21,12 +21,12 @@ MOST = 2**31 - 1  # of any size: products of a few of them are far within int64,
 MOST_PADDED = 2**40  # numbers of an image with what windows read around it: more than any machine holds
 
 
-def count(name: str, came: Any, low: int = 1) -> int:
+def count(name: str, came: object, low: int = 1) -> int:
     """A number of filters, groups or places."""
     return integer(name, came, low=low, high=MOST)
 
 
-def sizes(name: str, came: Any, rank: int, low: int = 1) -> tuple[int, ...]:
+def sizes(name: str, came: object, rank: int, low: int = 1) -> tuple[int, ...]:
     """One size for each axis, from one for all or a tuple of them."""
     if isinstance(came, np.ndarray):
         came = came.tolist()
@@ -44,7 +44,7 @@ def check_padding(came: Any, allowed: tuple[str, ...] = PADDINGS[:2]) -> str:
     return name
 
 
-def check_data_format(came: Any) -> None:
+def check_data_format(came: object) -> None:
     """Refuse channels before the other axes."""
     told = came.lower() if isinstance(came, str) else ""
     if told == "channels_first":

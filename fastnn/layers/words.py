@@ -79,7 +79,7 @@ SHAPES = ("batch_input_shape", "batch_shape")
 ELSEWHERE = ("dtype", *SHAPES, "input_dim", "batch_size")
 
 
-def of_layer(kind: str, known: Collection[str], given: Mapping[str, Any]) -> dict[str, Any]:
+def of_layer(kind: str, known: Collection[str], given: Mapping[str, object]) -> dict[str, Any]:
     """The arguments of a layer that its description keeps, from those that a user gave by name."""
     kept = {name: value for name, value in given.items() if name in known}
     others = {name: value for name, value in given.items() if name not in known}
@@ -98,7 +98,7 @@ def of_layer(kind: str, known: Collection[str], given: Mapping[str, Any]) -> dic
     return kept
 
 
-def _refuse(kind: str, refused: Mapping[str, Any], known: Collection[str]) -> None:
+def _refuse(kind: str, refused: Mapping[str, object], known: Collection[str]) -> None:
     """``TypeError`` for the first argument that would have to act, or that is one of other layers alone."""
     renamed = {old: f"it is called {new}" for old, new in RENAMED.items() if new in known}
     foreign = {name for name, others_have in OF_SOME.items() if not any(other in known for other in others_have)}
@@ -107,7 +107,7 @@ def _refuse(kind: str, refused: Mapping[str, Any], known: Collection[str]) -> No
     keywords.refuse(kind, refused, known, words=words | renamed, neutral=neutral)
 
 
-def _of_sample(name: str, came: Any) -> tuple[Any, ...]:
+def _of_sample(name: str, came: object) -> tuple[object, ...]:
     """A shape without the batch axis."""
     if not isinstance(came, tuple | list) or not came:
         raise ValueError(f"{name} must begin with the rows of a batch or None, such as (None, 20), got {came!r}")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from fastnn._base.arguments import shown
 from fastnn._ops import Operation, concatenate, copy, group_norm, merge
@@ -19,12 +19,16 @@ from fastnn.layers.parts import Parts
 from fastnn.layers.recurring import Recurrent, with_states
 from fastnn.layers.settling import settle
 
+if TYPE_CHECKING:
+    from fastnn.layers.edges import Edge, Edges, Masks
+
+
 JOINS: dict[str | None, Join] = {"sum": Join.ADD, "mul": Join.MULTIPLY, "ave": Join.AVERAGE}
 PARTS = 2  # numbers of parts that draw, of one layer
 MERGE_MODES = ("concat", *JOINS, None)
 
 
-def inner(name: str, came: Any) -> Described:
+def inner(name: str, came: object) -> Described:
     """A layer, also from what :meth:`Layer.config` or :func:`fastnn.layers.serialize` gave."""
     from fastnn import layers
 
@@ -131,8 +135,8 @@ class Bidirectional(Carrying, Described):
         return (1 if self.merge_mode else 2) + sum(layer.n_outputs - 1 for layer in self.both)
 
     def __call__(  # type: ignore[override]  # more arguments
-        self, inputs: Any, initial_state: Any = None, mask: Any = None
-    ) -> Any:
+        self, inputs: Edges, initial_state: Edge | Sequence[Edge] | None = None, mask: Masks = None
+    ) -> Edge | Any:
         """As of a recurrent layer."""
         return super().__call__(with_states(inputs, initial_state), mask)
 
@@ -153,7 +157,7 @@ class Bidirectional(Carrying, Described):
         width = first[-1] + second[-1] if self.merge_mode == "concat" else first[-1]
         return [(*first[:-1], width), *states, *others]
 
-    def _halves(self, starts: tuple[Any, ...]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    def _halves(self, starts: tuple[object, ...]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         first = self.layer.cell.n_states
         return starts[:first], starts[first:]
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastnn._base.arguments import fixed, number, shown
 from fastnn._base.arrays import floats, of_reals
 from fastnn.losses.names import ReductionName
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
 
 MEAN: ReductionName = "sum_over_batch_size"
 REDUCTIONS: tuple[ReductionName | None, ...] = (MEAN, "mean", "sum", "mean_with_sample_weight", "none", None)
@@ -82,7 +86,7 @@ class Loss:
         """
         raise NotImplementedError(f"{type(self).__name__} needs a method call(self, y_true, y_pred)")
 
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+    def __call__(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> float | Any:
         """The reduced loss of arrays: a number, or with ``reduction=None`` one for each row."""
         result = self.call(of_reals("y_true", y_true), floats("y_pred", y_pred))
         return reduced(result[0] if isinstance(result, tuple) else result, sample_weight, self.reduction)
@@ -96,7 +100,7 @@ def snake_case(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
-def check_reduction(came: Any) -> ReductionName | None:
+def check_reduction(came: object) -> ReductionName | None:
     """The reduction under the one name it has here."""
     if isinstance(came, str | None) and came in REDUCTIONS:
         return MEAN if came == "mean" else None if came == "none" else came
@@ -104,13 +108,13 @@ def check_reduction(came: Any) -> ReductionName | None:
     raise ValueError(f"reduction must be one of {names}, got {shown(came)}")
 
 
-def check_dtype(came: Any) -> None:
+def check_dtype(came: object) -> None:
     """Refuse a dtype, which would be ignored."""
     if came is not None:
         raise ValueError(f"dtype must be None, got {shown(came)}: a loss computes in the dtype of its prediction")
 
 
-def reduced(values: Any, sample_weight: Any, reduction: str | None) -> Any:
+def reduced(values: object, sample_weight: object, reduction: str | None) -> float | Any:
     """Losses of rows as one number, or as they are; weights ``(n,)`` or ``(n, 1)``, or as many as there are losses."""
     values = floats("losses of rows", values)
     weight = None if sample_weight is None else _weight_of(sample_weight, values)
@@ -124,7 +128,7 @@ def reduced(values: Any, sample_weight: Any, reduction: str | None) -> Any:
     return total / whole if whole else 0.0
 
 
-def _weight_of(came: Any, values: np.ndarray) -> np.ndarray:
+def _weight_of(came: object, values: np.ndarray) -> np.ndarray:
     weight = of_reals("sample_weight", came).astype(values.dtype)
     if weight.ndim == values.ndim + 1 and weight.shape[-1] == 1:
         weight = weight[..., 0]

@@ -23,7 +23,7 @@ RANGES: dict[str, dict[str, Any]] = {
 MOST_ALPHAS = N_PARAMETERS - 2  # beside gamma and the label smoothing
 
 
-def bind(loss: LossRecord, arguments: Mapping[str, Any]) -> LossRecord:
+def bind(loss: LossRecord, arguments: Mapping[str, object]) -> LossRecord:
     """The loss with a user's arguments."""
     for name, value in arguments.items():
         if name == "from_logits" and loss.activation:
@@ -39,7 +39,7 @@ def bind(loss: LossRecord, arguments: Mapping[str, Any]) -> LossRecord:
     return loss
 
 
-def _parameter(name: str, value: Any) -> float | tuple[float, ...]:
+def _parameter(name: str, value: object) -> float | tuple[float, ...]:
     several = name == "quantile" and isinstance(value, list | tuple | np.ndarray) and np.ndim(value)
     return _rising(name, value) if several else number(name, value, **RANGES[name])
 
@@ -54,7 +54,7 @@ def _rising(name: str, came: Any) -> tuple[float, ...]:
     return values
 
 
-def _other(loss: LossRecord, name: str, value: Any) -> Any:
+def _other(loss: LossRecord, name: str, value: object) -> bool | float | tuple[float, ...]:
     """An argument of a focal loss beside gamma."""
     if name == "apply_class_balancing":
         if not isinstance(value, bool | np.bool_):
@@ -69,19 +69,19 @@ def _other(loss: LossRecord, name: str, value: Any) -> Any:
     return number(name, value, **RANGES[name] | ({} if loss.rowwise else {"high": 1.0}))
 
 
-def _named(loss: LossRecord, name: Any) -> LossRecord:
+def _named(loss: LossRecord, name: object) -> LossRecord:
     if name is not None and not isinstance(name, str):
         raise TypeError(f"name must be a text, got {shown(name)}")
     return replace(loss, name=name or loss.definition)
 
 
-def _on_last_axis(loss: LossRecord, axis: Any) -> LossRecord:
+def _on_last_axis(loss: LossRecord, axis: object) -> LossRecord:
     if axis != -1:
         raise ValueError(f"axis must be -1, got {shown(axis)}: classes lie along the last axis")
     return loss
 
 
-def _of_any_dtype(loss: LossRecord, dtype: Any) -> LossRecord:
+def _of_any_dtype(loss: LossRecord, dtype: object) -> LossRecord:
     check_dtype(dtype)
     return loss
 

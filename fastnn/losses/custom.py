@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from fastnn._base.arguments import fixed
+from fastnn._base.types import Config
 from fastnn.losses.base import MEAN, Loss
 from fastnn.losses.names import ReductionName
 
@@ -95,7 +96,7 @@ class CustomLoss(Loss):
             return self._pair(result, y)
         return self._rows(result, target, y), self._differences(target, y)
 
-    def _ask(self, target: np.ndarray, y: np.ndarray) -> Any:
+    def _ask(self, target: np.ndarray, y: np.ndarray) -> object:
         """The function's answer; an error of shapes or types in it names the loss and what it was given."""
         try:
             return self.function(target, y)
@@ -106,7 +107,7 @@ class CustomLoss(Loss):
                 f"{error}"
             ) from error
 
-    def _numbers(self, result: Any) -> np.ndarray:
+    def _numbers(self, result: object) -> np.ndarray:
         array = np.asarray(result)
         if array.dtype.kind not in "fiub":
             raise TypeError(
@@ -143,7 +144,7 @@ class CustomLoss(Loss):
             columns[:, j] = kept
         return gradient
 
-    def _rows(self, result: Any, target: np.ndarray, y: np.ndarray) -> np.ndarray:
+    def _rows(self, result: object, target: np.ndarray, y: np.ndarray) -> np.ndarray:
         result = self._numbers(result)
         if result.ndim == 0:
             if len(y) == 1:
@@ -155,7 +156,7 @@ class CustomLoss(Loss):
         found = result.reshape(len(y), -1).mean(axis=1)
         return found
 
-    def config(self) -> dict[str, Any]:
+    def config(self) -> Config:
         """A function cannot be stored; the model file names it, and loading asks for it again."""
         return {"custom": self.key}
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,8 +15,11 @@ from fastnn.losses.functions_of_classes import binary_crossentropy
 from fastnn.losses.of_rows import of_rows
 from fastnn.losses.records import LOSSES
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
-def mean_squared_error(y_true: Any, y_pred: Any) -> np.ndarray:
+
+def mean_squared_error(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """Mean of ``(y - t)**2`` along the last axis.
 
     Parameters
@@ -27,7 +30,7 @@ def mean_squared_error(y_true: Any, y_pred: Any) -> np.ndarray:
     return of_rows("mean_squared_error", y_true, y_pred, {})
 
 
-def mean_absolute_error(y_true: Any, y_pred: Any) -> np.ndarray:
+def mean_absolute_error(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """Mean of ``|y - t|`` along the last axis.
 
     Parameters
@@ -38,7 +41,7 @@ def mean_absolute_error(y_true: Any, y_pred: Any) -> np.ndarray:
     return of_rows("mean_absolute_error", y_true, y_pred, {})
 
 
-def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> np.ndarray:
+def mean_absolute_percentage_error(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """Mean of ``100 |y - t| / |t|``, with ``|t|`` at least 1e-7.
 
     Parameters
@@ -49,7 +52,7 @@ def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> np.ndarray:
     return of_rows("mean_absolute_percentage_error", y_true, y_pred, {})
 
 
-def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> np.ndarray:
+def mean_squared_logarithmic_error(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """Mean of ``(log(1 + y) - log(1 + t))**2``, both at least 1e-7.
 
     Parameters
@@ -60,7 +63,7 @@ def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> np.ndarray:
     return of_rows("mean_squared_logarithmic_error", y_true, y_pred, {})
 
 
-def log_cosh(y_true: Any, y_pred: Any) -> np.ndarray:
+def log_cosh(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """Mean of ``log(cosh(y - t))``.
 
     Parameters
@@ -71,7 +74,7 @@ def log_cosh(y_true: Any, y_pred: Any) -> np.ndarray:
     return of_rows("log_cosh", y_true, y_pred, {})
 
 
-def poisson(y_true: Any, y_pred: Any) -> np.ndarray:
+def poisson(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """Mean of ``y - t log(y + 1e-7)``.
 
     Parameters
@@ -82,7 +85,7 @@ def poisson(y_true: Any, y_pred: Any) -> np.ndarray:
     return of_rows("poisson", y_true, y_pred, {})
 
 
-def poisson_deviance(y_true: Any, y_pred: Any) -> np.ndarray:
+def poisson_deviance(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """Mean of ``t log(t / y) - (t - y)``.
 
     Parameters
@@ -93,7 +96,7 @@ def poisson_deviance(y_true: Any, y_pred: Any) -> np.ndarray:
     return of_rows("poisson_deviance", y_true, y_pred, {})
 
 
-def kl_divergence(y_true: Any, y_pred: Any) -> np.ndarray:
+def kl_divergence(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """Sum of ``t log(t / y)``, both kept in [1e-7, 1].
 
     Parameters
@@ -104,7 +107,7 @@ def kl_divergence(y_true: Any, y_pred: Any) -> np.ndarray:
     return of_rows("kl_divergence", y_true, y_pred, {})
 
 
-def hinge(y_true: Any, y_pred: Any) -> np.ndarray:
+def hinge(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """Mean of ``max(1 - t y, 0)``; targets 0 and 1 are taken as -1 and 1.
 
     Parameters
@@ -115,7 +118,7 @@ def hinge(y_true: Any, y_pred: Any) -> np.ndarray:
     return of_rows("hinge", y_true, y_pred, {})
 
 
-def squared_hinge(y_true: Any, y_pred: Any) -> np.ndarray:
+def squared_hinge(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """Mean of ``max(1 - t y, 0)**2``; targets 0 and 1 are taken as -1 and 1.
 
     Parameters
@@ -126,7 +129,7 @@ def squared_hinge(y_true: Any, y_pred: Any) -> np.ndarray:
     return of_rows("squared_hinge", y_true, y_pred, {})
 
 
-def categorical_hinge(y_true: Any, y_pred: Any) -> np.ndarray:
+def categorical_hinge(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """``max(max((1 - t) y) - sum(t y) + 1, 0)``.
 
     Parameters
@@ -137,7 +140,7 @@ def categorical_hinge(y_true: Any, y_pred: Any) -> np.ndarray:
     return of_rows("categorical_hinge", y_true, y_pred, {})
 
 
-def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> np.ndarray:
+def cosine_similarity(y_true: ArrayLike, y_pred: ArrayLike, axis: int = -1) -> np.ndarray:
     """Minus the cosine of the angle between target and prediction, ``-sum(t y) / sqrt(sum(t**2) sum(y**2))``.
 
     Parameters
@@ -149,7 +152,7 @@ def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> np.ndarray:
     return of_rows("cosine_similarity", y_true, y_pred, {}, axis)
 
 
-def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> np.ndarray:
+def huber(y_true: ArrayLike, y_pred: ArrayLike, delta: float = 1.0) -> np.ndarray:
     """``(y - t)**2 / 2`` up to an error of ``delta``, ``delta |y - t| - delta**2 / 2`` beyond.
 
     Parameters
@@ -161,7 +164,7 @@ def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> np.ndarray:
     return of_rows("huber", y_true, y_pred, {"delta": delta})
 
 
-def pinball(y_true: Any, y_pred: Any, quantile: float | Sequence[float] = 0.5) -> np.ndarray:
+def pinball(y_true: ArrayLike, y_pred: ArrayLike, quantile: float | Sequence[float] = 0.5) -> np.ndarray:
     """Mean of ``max(q (t - y), (q - 1) (t - y))``.
 
     Parameters

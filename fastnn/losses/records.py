@@ -20,6 +20,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from fastnn._base.arguments import fixed
+from fastnn._base.types import Config
 from fastnn.losses import focal, formulas
 from fastnn.losses.base import MEAN, Loss
 from fastnn.losses.names import ReductionName
@@ -107,7 +108,7 @@ class LossRecord(Loss):
     signs: bool = False
     reduction: ReductionName | None = MEAN
 
-    def call(self, y_true: np.ndarray, y_pred: np.ndarray) -> Any:
+    def call(self, y_true: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
         """Loss of each row of arrays, which are matched as Keras matches them."""
         if y_pred.ndim == 1 and y_true.ndim == 2 and not self.sparse:
             y_pred = y_pred[:, None]
@@ -167,7 +168,7 @@ class LossRecord(Loss):
                 f"multiple of {count}, got {n_out}; end the model with Dense({count})"
             )
 
-    def _numbers(self, y: np.ndarray) -> Any:
+    def _numbers(self, y: np.ndarray) -> float | np.ndarray | tuple[float, ...]:
         self.check_width(y.shape[-1])
         if self.more:
             return self.parameters
@@ -180,7 +181,7 @@ class LossRecord(Loss):
         other = LOSSES_ON_LOGITS[self.definition]
         return replace(other, name=self.name, parameter=self.parameter, more=self.more, reduction=self.reduction)
 
-    def config(self) -> dict[str, Any]:
+    def config(self) -> Config:
         """What the model file stores."""
         usual = LOSSES[self.definition]
         stored: dict[str, Any] = {"name": self.definition}
@@ -200,7 +201,7 @@ class LossRecord(Loss):
         return f"<loss {self.definition}({inside})>" if inside else f"<loss {self.definition}>"
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     """A parameter as JSON has it."""
     return list(value) if isinstance(value, tuple) else value
 
@@ -250,7 +251,7 @@ def _with_activation(end: str) -> dict[str, LossRecord]:
     classes = {"activation": "softmax", "rowwise": True}
     gamma = {"parameter_name": "gamma", "parameter": 2.0}
     alpha = ("alpha", 0.25)
-    kinds: dict[str, dict[str, Any]] = {
+    kinds: dict[str, dict[str, object]] = {
         "BINARY_CROSSENTROPY": binary | smoothed,
         "CATEGORICAL_CROSSENTROPY": classes | smoothed | COUNTS,
         "SPARSE_CATEGORICAL_CROSSENTROPY": {**classes, "sparse": True},

@@ -38,9 +38,6 @@ from fastnn.metrics.base import Definition
 from fastnn.metrics.readings import Reading, Task
 from fastnn.metrics.statistics import StatisticCode
 
-if TYPE_CHECKING:
-    pass
-
 HALF, SIGN, EQUAL, LARGEST, WEIGHT, NOT_01, NOT_SIGNS, NOT_ONE_HOT = range(8)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,13 +23,13 @@ def ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
     return found
 
 
-def check_average(came: Any) -> None:
+def check_average(came: object) -> None:
     """``ValueError`` when it is none of ``AVERAGES``."""
     if came not in AVERAGES:
         raise ValueError(f'average must be "micro", "macro", "weighted" or None, got {came!r}')
 
 
-def averaged(values: np.ndarray, counts: np.ndarray, weights: np.ndarray, average: str | None) -> Any:
+def averaged(values: np.ndarray, counts: np.ndarray, weights: np.ndarray, average: str | None) -> Numbers:
     """The mean of the values that count, plain or by weights; None gives them all.
 
     Where nothing counts the mean is 0 if the values are numbers, and NaN if there are none.

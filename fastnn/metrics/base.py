@@ -11,7 +11,7 @@ import numpy as np
 from fastnn._base.arguments import shown
 from fastnn._base.arrays import model_dtype, of_reals
 from fastnn._base.reprs import call_of
-from fastnn._base.types import DtypeLike
+from fastnn._base.types import Config, DataLike, DtypeLike
 from fastnn.metrics.readings import SOFTMAXES, Reading, Task
 from fastnn.metrics.statistics import STATISTICS, StatisticCode, n_sums
 
@@ -19,11 +19,11 @@ from fastnn.metrics.statistics import STATISTICS, StatisticCode, n_sums
 class Variable(np.ndarray):
     """An array that takes Keras' ``assign`` and ``assign_add``."""
 
-    def assign(self, value: Any) -> None:
+    def assign(self, value: object) -> None:
         """Take over numbers."""
         self[...] = value
 
-    def assign_add(self, value: Any) -> None:
+    def assign_add(self, value: object) -> None:
         """Add numbers."""
         self[...] += value
 
@@ -76,7 +76,7 @@ class Metric:
         return made
 
     def add_variable(
-        self, shape: Any = (), initializer: Any = "zeros", dtype: DtypeLike | None = None, name: str | None = None
+        self, shape: Any = (), initializer: object = "zeros", dtype: DtypeLike | None = None, name: str | None = None
     ) -> Variable:
         """An array of zeros that :meth:`reset_state` sets to zero again.
 
@@ -95,7 +95,7 @@ class Metric:
 
     add_weight = add_variable
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: DataLike, y_pred: DataLike, sample_weight: DataLike = None) -> None:
         """Take in rows.
 
         Parameters
@@ -115,16 +115,16 @@ class Metric:
         for variable in self.variables:
             variable[...] = 0
 
-    def __call__(self, *arguments: Any, **named: Any) -> Any:
+    def __call__(self, *arguments: object, **named: object) -> Any:
         """:meth:`update_state`, then :meth:`result`."""
         self.update_state(*arguments, **named)
         return self.result()
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Arguments that make the metric again; subclasses with more of them add theirs."""
         return {"name": self.name, "dtype": self.dtype}
 
-    def config(self) -> dict[str, Any]:
+    def config(self) -> Config:
         """What the model file stores; loading asks for the class by its name."""
         return {"custom": type(self).__name__, "arguments": self.get_config()}
 
@@ -132,7 +132,7 @@ class Metric:
         """The metric for a model's task: once an epoch, on all predictions."""
         return Reading(self.name, StatisticCode.PREDICTIONS, self._of_all, rises=self.rises)
 
-    def _of_all(self, target: np.ndarray, y: np.ndarray, weight: np.ndarray | None) -> Any:
+    def _of_all(self, target: np.ndarray, y: np.ndarray, weight: np.ndarray | None) -> object:
         self.reset_state()
         self.update_state(target, y, sample_weight=weight)
         return self.result()
@@ -163,7 +163,7 @@ class Definition(Metric):
     def check(self) -> None:
         """Raise for an argument that is wrong."""
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: DataLike, y_pred: DataLike, sample_weight: DataLike = None) -> None:
         target, y, weight = as_rows(y_true, y_pred, sample_weight)
         state = self.__dict__
         reading = state.setdefault("_reading", self.reading(task_of_arrays(target, y)))
@@ -188,10 +188,10 @@ class Definition(Metric):
         for name in ("_reading", "_rows", "_sums"):
             self.__dict__.pop(name, None)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]  # dataclasses
 
-    def config(self) -> dict[str, Any]:
+    def config(self) -> Config:
         given = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]  # dataclasses
         usual = {f.name: f.default for f in fields(self)}  # type: ignore[arg-type]  # dataclasses
         kept = {k: list(v) if isinstance(v, tuple) else v for k, v in given.items() if v != usual[k]}
@@ -215,7 +215,7 @@ def snake_case(name: str) -> str:
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
-def check_dtype(came: Any) -> None:
+def check_dtype(came: object) -> None:
     """Refuse a dtype that a metric's float64 sums would be taken for in vain."""
     try:
         if came is not None:
@@ -224,7 +224,9 @@ def check_dtype(came: Any) -> None:
         raise ValueError(f"dtype must be None, float32 or float64, got {shown(came)}: sums are float64") from None
 
 
-def as_rows(y_true: Any, y_pred: Any, sample_weight: Any = None) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+def as_rows(
+    y_true: object, y_pred: object, sample_weight: object = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """Arrays as statistics take them: target ``(rows, n)`` or class indices ``(rows,)``, prediction ``(rows, n)``.
 
     Axes between the first and the last are positions of a row, whose weight counts for each of them.

@@ -21,7 +21,7 @@ import numpy as np
 
 from fastnn._base.arguments import integer, number
 from fastnn._base.arrays import of_reals
-from fastnn._base.types import DtypeLike
+from fastnn._base.types import DataLike, DtypeLike, Numbers
 from fastnn.metrics.averages import averaged, check_average, ratio
 from fastnn.metrics.base import Definition
 from fastnn.metrics.names import Average
@@ -43,7 +43,7 @@ def f_score(hits: np.ndarray, predicted: np.ndarray, actual: np.ndarray, beta: f
     return ratio((1 + beta**2) * hits, predicted + beta**2 * actual)
 
 
-def score_of(sums: np.ndarray, score: Score, average: str | None, column: int | None = None) -> Any:
+def score_of(sums: np.ndarray, score: Score, average: str | None, column: int | None = None) -> Numbers:
     """The value of a table ``(3 * columns,)``, or of one of its columns."""
     table = sums.reshape(3, -1)
     if column is not None:
@@ -54,7 +54,7 @@ def score_of(sums: np.ndarray, score: Score, average: str | None, column: int | 
     return averaged(values, (table[1] + table[2]) != 0, table[2], None if average == "micro" else average)
 
 
-def checked_thresholds(came: Any) -> Any:
+def checked_thresholds(came: object) -> float | tuple[float, ...] | None:
     """A number, a tuple of some, or None; ``ValueError`` or ``TypeError`` for anything else."""
     if not isinstance(came, list | tuple | np.ndarray):
         return None if came is None else number("thresholds", came)
@@ -63,7 +63,7 @@ def checked_thresholds(came: Any) -> Any:
     return tuple(number("thresholds", one) for one in came)
 
 
-def _single(value: Any) -> Any:
+def _single(value: Numbers) -> Numbers:
     return value[0] if np.shape(value) == (1,) else value
 
 
@@ -88,7 +88,7 @@ class _Thresholded(Definition):
             self.class_id = integer("class_id", self.class_id, low=0)
         self.thresholds = checked_thresholds(self.thresholds)
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: DataLike, y_pred: DataLike, sample_weight: DataLike = None) -> None:
         if self.top_k is not None and np.ndim(y_pred) == 1:  # Keras takes one axis for the classes of one row
             y_true = of_reals("y_true", y_true).reshape(1, -1)
             y_pred = of_reals("y_pred", y_pred).reshape(1, -1)
@@ -116,10 +116,10 @@ class _Thresholded(Definition):
     def _cut(self, task: Task) -> float:
         return task.cut if self.thresholds is None else float(self.thresholds)  # type: ignore[arg-type]  # a number
 
-    def _read(self, score: Score, sums: np.ndarray) -> Any:
+    def _read(self, score: Score, sums: np.ndarray) -> Numbers:
         return _single(score_of(sums, score, self.average, self.class_id))
 
-    def _of_rows(self, task: Task, target: np.ndarray, y: np.ndarray, weight: np.ndarray | None) -> Any:
+    def _of_rows(self, task: Task, target: np.ndarray, y: np.ndarray, weight: np.ndarray | None) -> Numbers:
         """The value at several thresholds, or among the largest outputs alone."""
         lowest = task.cut if self.top_k is None else -np.inf
         cuts = self.thresholds if isinstance(self.thresholds, tuple) else (self.thresholds,)
@@ -205,7 +205,7 @@ class _FScore(Definition):
         count = task.n_out if self.average is None else 1
         return Reading(self.name, statistic, self._read, cut, rises=True, count=count)
 
-    def _read(self, sums: np.ndarray) -> Any:
+    def _read(self, sums: np.ndarray) -> Numbers:
         return _single(score_of(sums, partial(f_score, beta=self.beta), self.average))
 
 

@@ -44,7 +44,9 @@ class _Count(Definition):
         hits, predicted, actual = sums.reshape(3, -1).sum(axis=1)
         return self.count(hits, predicted, actual, np.nan)
 
-    def _of_rows(self, cuts: list[float], target: np.ndarray, y: np.ndarray, weight: np.ndarray | None) -> Any:
+    def _of_rows(
+        self, cuts: list[float], target: np.ndarray, y: np.ndarray, weight: np.ndarray | None
+    ) -> float | np.ndarray:
         weight = np.ones(len(y)) if weight is None else weight
         counts = []
         for cut in cuts:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from fastnn._base.arguments import integer, number
-from fastnn._base.types import DtypeLike
+from fastnn._base.types import DtypeLike, Numbers
 from fastnn.metrics.averages import averaged, check_average
 from fastnn.metrics.base import Definition
 from fastnn.metrics.names import Average, Curve
@@ -67,13 +67,13 @@ class _Curve(Definition):
     label_weights: Any = None
 
     def _area_reading(self, area: Callable[..., float], average: str | None, n_out: int) -> Reading:
-        def read(target: np.ndarray, y: np.ndarray, weight: np.ndarray | None) -> Any:
+        def read(target: np.ndarray, y: np.ndarray, weight: np.ndarray | None) -> Numbers:
             return self._value(area, average, (one_hot(target, y) > 0, y, weight))
 
         count = n_out if average is None else 1
         return Reading(self.name, StatisticCode.PREDICTIONS, read, rises=True, count=count)
 
-    def _value(self, area: Callable[..., float], average: str | None, rows: tuple[Any, ...]) -> Any:
+    def _value(self, area: Callable[..., float], average: str | None, rows: tuple[Any, ...]) -> Numbers:
         yes, score, weight = rows
         weight = np.ones(len(score)) if weight is None else weight.astype(np.float64)
         own = np.ones(score.shape[-1]) if self.label_weights is None else np.asarray(self.label_weights, np.float64)
@@ -132,7 +132,7 @@ class AUC(_Curve):
 
     def check(self) -> None:
         self.num_thresholds = integer("num_thresholds", self.num_thresholds, low=2)
-        curve: Any = self.curve
+        curve: object = self.curve
         if not isinstance(curve, str) or curve.upper() not in ("ROC", "PR"):
             raise ValueError(f'curve must be "ROC" or "PR", got {self.curve!r}')
         if self.summation_method != "interpolation":

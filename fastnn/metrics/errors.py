@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from fastnn._base.arguments import integer
-from fastnn._base.types import DtypeLike
+from fastnn._base.types import DtypeLike, Numbers
 from fastnn.metrics.averages import r_mean, ratio
 from fastnn.metrics.base import Definition
 from fastnn.metrics.readings import Reading, Task
@@ -117,7 +117,7 @@ class R2Score(Definition):
         count = task.n_out if self.class_aggregation is None else 1
         return Reading(self.name, StatisticCode.MOMENTS, self._read, rises=True, count=count)
 
-    def _read(self, sums: np.ndarray) -> Any:
+    def _read(self, sums: np.ndarray) -> Numbers:
         weight, _, spread, error = sums.reshape(4, -1)
         scores = np.where(spread > 0, 1 - ratio(error, spread), np.where(error > 0, 0.0, 1.0))
         scores = np.where(weight != 0, scores, np.nan)
@@ -157,7 +157,7 @@ class CosineSimilarity(Definition):
             raise ValueError(f"metric {self.name!r} needs a target as wide as the output, not class indices")
         return Reading(self.name, StatisticCode.PREDICTIONS, self._read, rises=True)
 
-    def _read(self, target: np.ndarray, y: np.ndarray, weight: np.ndarray | None) -> Any:
+    def _read(self, target: np.ndarray, y: np.ndarray, weight: np.ndarray | None) -> float | np.ndarray:
         t, y = target.astype(np.float64), y.astype(np.float64)
         lengths = np.sqrt(np.maximum((t * t).sum(-1), 1e-12)) * np.sqrt(np.maximum((y * y).sum(-1), 1e-12))
         return weighted_mean((t * y).sum(-1) / lengths, weight)

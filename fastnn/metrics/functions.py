@@ -7,15 +7,18 @@ last axis of 1 more than the other, that axis is left out. The classes of :mod:`
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastnn import losses
 from fastnn._base.arrays import floats, of_reals
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
-def arrays(y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray]:
+
+def arrays(y_true: ArrayLike, y_pred: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Target and prediction as arrays of floats of the same number of axes."""
     y, t = floats("y_pred", y_pred), of_reals("y_true", y_true)
     if y.ndim == t.ndim + 1 and y.shape[-1] == 1:
@@ -35,7 +38,7 @@ y_pred : predictions ``y``, ``(..., n)``.
 
 
 def _of(name: str, formula: str) -> Callable[[Any, Any], Any]:
-    def function(y_true: Any, y_pred: Any) -> Any:
+    def function(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
         t, y = arrays(y_true, y_pred)
         record = losses.get(name)
         return record.value(t if record.sparse else t.astype(y.dtype), y)
@@ -62,7 +65,7 @@ binary_focal_crossentropy = _of("binary_focal_crossentropy", "Mean of ``-(1 - p)
 categorical_focal_crossentropy = _of("categorical_focal_crossentropy", "``-sum(0.25 t (1 - y)**2 log y)``")
 
 
-def sparse_categorical_crossentropy(y_true: Any, y_pred: Any) -> np.ndarray:
+def sparse_categorical_crossentropy(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """``-log(y[t] / sum y)`` for each row, of class indices ``(n,)`` or ``(n, 1)``.
 
     Parameters
@@ -74,7 +77,7 @@ def sparse_categorical_crossentropy(y_true: Any, y_pred: Any) -> np.ndarray:
     return losses.get("sparse_categorical_crossentropy").value(_indices(y_true, y), y)
 
 
-def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> np.ndarray:
+def binary_accuracy(y_true: ArrayLike, y_pred: ArrayLike, threshold: float = 0.5) -> np.ndarray:
     """1 for each number that is above ``threshold`` where its target is 1, or not where it is 0; else 0.
 
     Parameters
@@ -88,7 +91,7 @@ def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> np.ndar
     return found
 
 
-def categorical_accuracy(y_true: Any, y_pred: Any) -> np.ndarray:
+def categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """1 for each row whose largest output is where its target is largest; else 0.
 
     Parameters
@@ -101,7 +104,7 @@ def categorical_accuracy(y_true: Any, y_pred: Any) -> np.ndarray:
     return found
 
 
-def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> np.ndarray:
+def sparse_categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """1 for each row whose largest output is its class index; else 0.
 
     Parameters
@@ -114,7 +117,7 @@ def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> np.ndarray:
     return found
 
 
-def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> np.ndarray:
+def top_k_categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike, k: int = 5) -> np.ndarray:
     """1 for each row whose target's largest place is among the ``k`` largest outputs; else 0.
 
     Parameters
@@ -126,7 +129,7 @@ def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> np.ndarr
     return sparse_top_k_categorical_accuracy(of_reals("y_true", y_true).argmax(axis=-1), y_pred, k)
 
 
-def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> np.ndarray:
+def sparse_top_k_categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike, k: int = 5) -> np.ndarray:
     """1 for each row whose class index is among the ``k`` largest outputs; else 0.
 
     Parameters
@@ -141,7 +144,7 @@ def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> n
     return found
 
 
-def _indices(y_true: Any, y: np.ndarray) -> np.ndarray:
+def _indices(y_true: ArrayLike, y: np.ndarray) -> np.ndarray:
     t = of_reals("y_true", y_true)
     if t.dtype.kind == "f" and not np.array_equal(t, np.floor(t)):
         raise ValueError("y_true must hold class indices (whole numbers), got fractions or NaN")

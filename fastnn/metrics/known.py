@@ -12,7 +12,7 @@ from fastnn._base.arguments import lookup, number, shown, unknown_name
 from fastnn.metrics.base import Definition, Metric
 
 
-def _made(kind: str, *arguments: Any, **given: Any) -> Callable[[], Any]:
+def _made(kind: str, *arguments: object, **given: object) -> Callable[[], Any]:
     """What makes a metric of a class."""
     return lambda: getattr(metrics, kind)(*arguments, **given)
 
@@ -124,7 +124,7 @@ def _from_config(stored: dict[str, Any], custom: Mapping[str, Any]) -> Metric:
     raise TypeError(f"metrics must be names or what config() of a metric gives, got {shown(stored)}")
 
 
-def _from_first_format(stored: dict[str, Any]) -> Metric:
+def _from_first_format(stored: dict[str, object]) -> Metric:
     """A metric of a file that has a statistic and a parameter: averages were means over outputs then."""
     made: Any = _named(stored.get("name"))  # type: ignore[arg-type]  # refused where it is no text
     fixed = stored["statistic"] == "confusion"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastnn._base.arrays import of_reals
-from fastnn._base.types import DtypeLike
+from fastnn._base.types import Config, DataLike, DtypeLike
 from fastnn.metrics.base import Metric
 from fastnn.metrics.readings import Reading, Task
 
@@ -30,7 +30,7 @@ class Mean(Metric):
         super().__init__(name, dtype)
         self.total, self.count = self.add_variable(), self.add_variable()
 
-    def update_state(self, values: Any, sample_weight: Any = None) -> None:  # type: ignore[override]  # as Keras
+    def update_state(self, values: DataLike, sample_weight: DataLike = None) -> None:  # type: ignore[override]  # as Keras
         """Add values: one a row, or an array a row, which is averaged.
 
         Parameters
@@ -53,7 +53,7 @@ class Mean(Metric):
         self.total.assign_add((rows * weight).sum())
         self.count.assign_add(weight.sum())
 
-    def _rows(self, values: Any) -> np.ndarray:
+    def _rows(self, values: object) -> np.ndarray:
         numbers = np.atleast_1d(of_reals(f"values of metric {self.name!r}", values)).astype(np.float64)
         return numbers.reshape(len(numbers), -1).mean(axis=1) if numbers.size else numbers.reshape(-1)
 
@@ -98,7 +98,7 @@ class MeanMetricWrapper(Mean):
         super().__init__(name or getattr(fn, "__name__", type(fn).__name__), dtype)
         self.fn, self.kwargs = fn, kwargs
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]  # as Keras
+    def update_state(self, y_true: DataLike, y_pred: DataLike, sample_weight: DataLike = None) -> None:  # type: ignore[override]  # as Keras
         """Add the function's values of these rows.
 
         Parameters
@@ -110,7 +110,7 @@ class MeanMetricWrapper(Mean):
     def reading(self, task: Task) -> Reading:
         return Metric.reading(self, task)
 
-    def config(self) -> dict[str, Any]:
+    def config(self) -> Config:
         return {"custom": getattr(self.fn, "__name__", self.name)}
 
     def __repr__(self) -> str:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from fastnn import losses
-from fastnn._base.types import DtypeLike
+from fastnn._base.types import Config, DtypeLike
 from fastnn.losses import LossRecord
 from fastnn.metrics.base import Definition
 from fastnn.metrics.errors import weighted_mean
@@ -33,7 +33,7 @@ class _OfLoss(Definition):
         if takes_shares and task.from_logits and task.activation not in (*SIGMOIDS, *SOFTMAXES):
             raise ValueError(f"metric {self.name!r} takes probabilities, and the loss logits; give from_logits=True")
 
-        def read(target: np.ndarray, y: np.ndarray, weight: np.ndarray | None) -> Any:
+        def read(target: np.ndarray, y: np.ndarray, weight: np.ndarray | None) -> float:
             if record.name in MARGINS and target.min() == 0:
                 target = 2 * target - 1
             target = target if record.sparse else target.astype(y.dtype)
@@ -70,7 +70,7 @@ class LossMetric(_OfLoss):
         found: LossRecord = losses.get(self.loss)
         return found
 
-    def config(self) -> dict[str, Any]:
+    def config(self) -> Config:
         return super().config() | {"loss": self.record().config()}
 
 

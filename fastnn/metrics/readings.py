@@ -156,7 +156,7 @@ def resolve_all(
     return resolved
 
 
-def named(name: str, value: Any) -> dict[str, float]:
+def named(name: str, value: object) -> dict[str, float]:
     """A metric's value by the keys of ``History``: its name, or ``name_0``, ``name_1`` ... of several numbers."""
     if isinstance(value, dict):
         return {key: float(one) for key, one in value.items()}

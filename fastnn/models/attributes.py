@@ -99,7 +99,7 @@ class Guarded:
         own = not type(self).__module__.startswith("fastnn.")
         return own and name not in INSTEAD and name not in _names(type(self))
 
-    def _set(self, **values: Any) -> None:
+    def _set(self, **values: object) -> None:
         """Set attributes that only the class itself sets."""
         vars(self).update(values)
 

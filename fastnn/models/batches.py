@@ -32,7 +32,7 @@ IN_BATCHES = {  # what cannot be given beside batches, with the value that is no
 }
 
 
-def come(call: str, x: Any, besides: Mapping[str, Any]) -> bool:
+def come(call: str, x: object, besides: Mapping[str, object]) -> bool:
     """Whether ``x`` is an iterable of batches; ``ValueError`` for an argument that cannot stand beside it."""
     has_targets = besides.get("y") is not None
     if not (gives_batches(x) if has_targets else may_give_batches(x)):
@@ -44,13 +44,13 @@ def come(call: str, x: Any, besides: Mapping[str, Any]) -> bool:
     return True
 
 
-def refuse(call: str, x: Any) -> None:
+def refuse(call: str, x: object) -> None:
     """``TypeError`` for an iterable of batches where only arrays are taken."""
     if gives_batches(x):
         raise TypeError(f"{call} takes arrays, got {_kind(x)}, which gives batches: fit of one Model takes them")
 
 
-def _kind(x: Any) -> str:
+def _kind(x: object) -> str:
     return f"a {type(x).__name__}"
 
 
@@ -82,7 +82,7 @@ class Reader:
         self._check_form(given)
         return weighted(self.model.compiled, make_rows(self.model.compiled, given), self.class_weight)
 
-    def _is_alike(self, x: Any, y: Any) -> bool:
+    def _is_alike(self, x: object, y: object) -> bool:
         """Whether they have the form of the batches before."""
         return type(x) is type(y) is np.ndarray and len(x) > 0 and [_form_of(x), _form_of(y)] == self.form
 
@@ -92,7 +92,7 @@ class Reader:
         rows = plain_rows(compiled, x.copy(), y)
         return rows if compiled.losses[0].sparse else replace(rows, targets=(rows.targets[0].copy(),))
 
-    def _given(self, x: Any, y: Any, weight: Any = None) -> Given:
+    def _given(self, x: object, y: object, weight: object = None) -> Given:
         """A batch taken apart; of one input and one output that are arrays there is nothing to take apart."""
         if self.labels and self.is_single and type(x) is type(y) is np.ndarray:
             return Given((x,), (y,), (weight,), *self.labels)
@@ -114,7 +114,7 @@ class Reader:
                     raise ValueError(f"{label} has {_form(now)}, and had {_form(before)} in the batches before")
 
 
-def _form_of(x: Any) -> tuple[Any, Any] | None:
+def _form_of(x: Any) -> tuple[object, object] | None:
     try:
         return x.dtype, x.shape[1:]
     except AttributeError:  # lists, and frames with a dtype for each column
@@ -125,21 +125,21 @@ def _form(form: tuple[Any, Any]) -> str:
     return f"rows of shape {tuple(form[1])} and dtype {form[0]}"
 
 
-def _described(batch: Any) -> str:
+def _described(batch: object) -> str:
     if isinstance(batch, tuple | list):
         return f"a {type(batch).__name__} of {len(batch)}"
     return shown(batch) if isinstance(batch, str | int | float) or batch is None else f"a {type(batch).__name__}"
 
 
-def _check_pair(batch: Any) -> None:
+def _check_pair(batch: object) -> None:
     if not isinstance(batch, tuple | list) or len(batch) not in (2, 3):
         raise TypeError(f"a batch is (x, y) or (x, y, sample_weight), got {_described(batch)}")
 
 
-def first_inputs(model: Predicting, stream: Stream, targets: bool = True) -> Any:
+def first_inputs(model: Predicting, stream: Stream, targets: bool = True) -> object:
     """The inputs of the first batch, by which a model can be built."""
 
-    def check(batch: Any) -> Any:
+    def check(batch: object) -> Any:
         if targets:
             _check_pair(batch)
         x = inputs_of(batch)
@@ -150,7 +150,7 @@ def first_inputs(model: Predicting, stream: Stream, targets: bool = True) -> Any
     return stream.look(check)
 
 
-def inputs_of(batch: Any) -> Any:
+def inputs_of(batch: object) -> object:
     """The inputs of a batch, which may have targets and weights."""
     if isinstance(batch, tuple | list):
         if not 1 <= len(batch) <= 3:
@@ -159,7 +159,7 @@ def inputs_of(batch: Any) -> Any:
     return batch
 
 
-def for_fit(model: Fitting, x: Any, class_weight: Any, arguments: Arguments) -> Stream:
+def for_fit(model: Fitting, x: object, class_weight: object, arguments: Arguments) -> Stream:
     """The batches of a fit."""
     if isinstance(x, GivesPortions):
         return _portions(model, x, class_weight, arguments)
@@ -170,7 +170,7 @@ def for_fit(model: Fitting, x: Any, class_weight: Any, arguments: Arguments) -> 
     return Stream(source, Reader(model, class_weight), steps, model.epoch)
 
 
-def _portions(model: Fitting, x: GivesPortions, class_weight: Any, arguments: Arguments) -> Stream:
+def _portions(model: Fitting, x: GivesPortions, class_weight: object, arguments: Arguments) -> Stream:
     """What a fit reads of data that come in portions."""
     from fastnn._engine.own_shards import OwnStream
     from fastnn._engine.portions import PortionStream
@@ -187,7 +187,7 @@ def _portions(model: Fitting, x: GivesPortions, class_weight: Any, arguments: Ar
     return PortionStream(x, Reader(model, class_weight).portion, steps, model.epoch)
 
 
-def _check_targets(call: str, x: Any) -> None:
+def _check_targets(call: str, x: object) -> None:
     if isinstance(x, GivesPortions) and not x.has_targets:
         raise ValueError(f"{call} needs targets, and {x!r} has none: make it with target=")
 
@@ -202,14 +202,14 @@ def begin(stream: Stream, arguments: Arguments, marked: Any) -> None:
     stream.begin(arguments.initial_epoch + 1)
 
 
-def for_evaluate(model: Evaluating, x: Any, steps: int | None, kind: str = "", name: str = "steps") -> Stream:
+def for_evaluate(model: Evaluating, x: object, steps: int | None, kind: str = "", name: str = "steps") -> Stream:
     """The batches of an evaluation."""
     _check_targets("evaluate", x)
     x = _as_it_stands(model, x)
     return Stream(_bounded(x, steps, name), Reader(model), steps, kind=kind, wraps=False)
 
 
-def for_predict(model: Predicting, x: Any, steps: int | None) -> Stream:
+def for_predict(model: Predicting, x: object, steps: int | None) -> Stream:
     """The inputs of a prediction, batch by batch."""
 
     def inputs(batch: Any) -> list[Any]:
@@ -218,7 +218,7 @@ def for_predict(model: Predicting, x: Any, steps: int | None) -> Stream:
     return Stream(_bounded(_as_it_stands(model, x), steps, "steps"), inputs, steps, wraps=False)
 
 
-def _as_it_stands(model: Predicting, x: Any) -> Any:
+def _as_it_stands(model: Predicting, x: object) -> object:
     """Rows that come in portions in the order of the data, many at a time where no layer remembers a batch."""
     if not isinstance(x, GivesPortions):
         return x
@@ -226,7 +226,7 @@ def _as_it_stands(model: Predicting, x: Any) -> Any:
     return x.in_order(None if remembers else max(x.batch_size, ROWS_AT_ONCE))
 
 
-def _bounded(x: Any, steps: int | None, name: str) -> Source:
+def _bounded(x: object, steps: int | None, name: str) -> Source:
     source = Source(x)
     if source.is_endless and steps is None:
         raise ValueError(f"{_kind(x)} that says it is endless (num_batches is None) needs {name}")
@@ -234,7 +234,7 @@ def _bounded(x: Any, steps: int | None, name: str) -> Source:
 
 
 def fit_data(
-    model: Fitting, data: Stream | tuple[Any, ...], split: Any, validation_data: Any, arguments: Arguments
+    model: Fitting, data: Stream | tuple[Any, ...], split: Any, validation_data: object, arguments: Arguments
 ) -> Data:
     """What trains and what is evaluated after epochs; ``data`` may be ``x, y, sample_weight, class_weight``."""
     validation, compiled = _validation(model, validation_data, arguments), model.compiled
@@ -246,7 +246,7 @@ def fit_data(
     return split_rows(compiled, model.given(*data), 0.0, None)[0], validation
 
 
-def _validation(model: Fitting, came: Any, arguments: Arguments) -> Given | Callable[[int], Stream] | None:
+def _validation(model: Fitting, came: object, arguments: Arguments) -> Given | Callable[[int], Stream] | None:
     """What a user gave as ``validation_data``: arrays, or what begins a pass over its batches after an epoch."""
     if came is None:
         return None

@@ -53,7 +53,7 @@ class _Choice:
         self.nodes = {id(layout.layers[node.layer]): node for node in layout.nodes}
         self.layout = layout
 
-    def changed(self, layer: Layer) -> tuple[Any, list[np.ndarray]] | None:
+    def changed(self, layer: Layer) -> tuple[object, list[np.ndarray]] | None:
         """The layer in place of one and its weights, None for one that stays."""
         if self._told(layer) != HELD:
             return None

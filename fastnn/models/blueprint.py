@@ -57,7 +57,7 @@ def graph_from(items: Sequence[Any], drawn: Blueprint) -> Graph:
     return trace(edges[: len(drawn.sources)], [edges[number] for number in drawn.outputs])
 
 
-def checked(items: Sequence[Item], sources: Any, calls: Any, outputs: Any) -> Blueprint:
+def checked(items: Sequence[Item], sources: object, calls: object, outputs: object) -> Blueprint:
     """The blueprint that a stranger's numbers are; ``ValueError`` or ``TypeError`` where they name nothing."""
     known = [number("sources", i, len(items)) for i in listed("sources", sources, "numbers")]
     if not known or not all(getattr(items[i], "states_input", False) for i in known) or len(set(known)) < len(known):
@@ -77,14 +77,14 @@ def checked(items: Sequence[Item], sources: Any, calls: Any, outputs: Any) -> Bl
     return Blueprint(known, made, ends)
 
 
-def _options(item: Item, came: Any) -> tuple[str, ...]:
+def _options(item: Item, came: object) -> tuple[str, ...]:
     known = getattr(item, "options", ())
     if not isinstance(came, list | tuple) or not came or any(word not in known for word in came):
         raise ValueError(f"the options of a call must be among {', '.join(known) or 'none'}, got {shown(came)}")
     return tuple(came)
 
 
-def number(name: str, came: Any, end: int) -> int:
+def number(name: str, came: object, end: int) -> int:
     """A number that stands for something before ``end``; else ``ValueError``."""
     if type(came) is not int or not 0 <= came < end:
         raise ValueError(f"{name} must be whole numbers below {end}, got {shown(came)}")

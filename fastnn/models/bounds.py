@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
-from typing import Any
 
 import numpy as np
 
@@ -107,7 +106,7 @@ def _a_number(code: int, dtype: str, there_and_back: bool) -> float:
     """Seconds of an activation for one number."""
     if code == ActivationCode.LINEAR:
         return 0.0
-    native: Any = _kernels.load("cython")
+    native = _kernels.load("cython")
     parameter = ACTIVATIONS[ActivationCode(code).name.lower()].parameter
 
     def seconds(numbers: int) -> float:
@@ -140,7 +139,7 @@ def _least(call: Callable[[], object]) -> float:
 @cache
 def _overhead(dtype: str) -> float:
     """Seconds of an update of one weight on one row, many in a call."""
-    native: Any = _kernels.load("cython")
+    native = _kernels.load("cython")
     layout = lay_out([Dense(1, use_bias=False)], (1,))
     plan = compile_plan(layout, batch_size=1, losses=[LOSSES["mean_squared_error"]], optimizer=SGD(1e-9))
     memory = allocate(plan, aligned(layout.n_params, np.dtype(dtype)))
@@ -159,7 +158,7 @@ def _overhead(dtype: str) -> float:
 @cache
 def _call(dtype: str) -> float:
     """Seconds of the backend's call for a prediction by one weight of one row."""
-    native: Any = _kernels.load("cython")
+    native = _kernels.load("cython")
     layout = lay_out([Dense(1, use_bias=False)], (1,))
     plan = compile_plan(layout, batch_size=1)
     memory = allocate(plan, aligned(layout.n_params, np.dtype(dtype)))

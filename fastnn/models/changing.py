@@ -10,7 +10,7 @@ import functools
 import os
 import threading
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 Told = ParamSpec("Told")
 Made = TypeVar("Made")
@@ -29,7 +29,7 @@ def one_at_a_time(change: Callable[Told, Made]) -> Callable[Told, Made]:
     return alone
 
 
-def after(forget: Callable[[], None], call: Callable[..., Made], *given: Any) -> Made:
+def after(forget: Callable[[], None], call: Callable[..., Made], *given: object) -> Made:
     """What ``call`` gives, which has met a change of another thread, after that.
 
     ``forget`` drops what is kept for calls: a thread may have kept it, of before the change, when that had dropped it.

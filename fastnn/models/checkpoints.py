@@ -40,7 +40,7 @@ class Request(NamedTuple):
     resume: bool | str
 
 
-def check_request(checkpoint: Any, checkpoint_every: Any, resume: Any) -> Request | None:
+def check_request(checkpoint: Any, checkpoint_every: object, resume: Any) -> Request | None:
     """As ``fit`` takes them; ``ValueError``, ``TypeError`` or ``OSError`` for what is wrong."""
     if not any(resume is known or resume == known for known in RESUME) or type(resume) not in (bool, str):
         raise ValueError(f'resume must be "auto", True or False, got {shown(resume)}')
@@ -58,7 +58,7 @@ def check_request(checkpoint: Any, checkpoint_every: Any, resume: Any) -> Reques
     return Request(path, every, resume)
 
 
-def requested(callbacks: Any, checkpoint: Any, checkpoint_every: Any, resume: Any) -> Request | None:
+def requested(callbacks: object, checkpoint: object, checkpoint_every: object, resume: object) -> Request | None:
     """What the arguments of ``fit`` ask for, or a :class:`fastnn.callbacks.BackupAndRestore` among its callbacks."""
     asked = check_request(checkpoint, checkpoint_every, resume)
     given = callbacks if isinstance(callbacks, list | tuple) else [callbacks]
@@ -108,7 +108,7 @@ def seed_of(path: StrPath) -> int:
     return integer("seed", found.described[-1]["seed"], low=0)
 
 
-def saving(model: Fitting, request: Request, began: Any, is_first: bool = True) -> Saving:
+def saving(model: Fitting, request: Request, began: object, is_first: bool = True) -> Saving:
     """What writes the checkpoints of a fit of the model, whose optimizer was as ``began`` says when it began.
 
     Of several ranks only the first writes.
@@ -121,12 +121,12 @@ def saving(model: Fitting, request: Request, began: Any, is_first: bool = True) 
     return Saving(request.every, write)
 
 
-def described_optimizer(model: Fitting) -> Any:
+def described_optimizer(model: Fitting) -> object:
     """The optimiser as a fit begins with it."""
     return as_text_has(model.compiled_optimizer.config())
 
 
-def _of_model(model: Fitting) -> dict[str, Any]:
+def _of_model(model: Fitting) -> dict[str, object]:
     """What a file of the model does not hold of it."""
     layers = model.layout.layers
     states = [[state.layer, state.number, layers[state.layer].carried[state.number]] for state in model.layout.carried]

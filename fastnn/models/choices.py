@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fastnn import losses, optimizers
 from fastnn import metrics as metric_definitions
@@ -28,16 +28,16 @@ if TYPE_CHECKING:
     from fastnn.models.trainable import Trainable
 
 AnyLoss = LossRecord | CustomLoss
-Config = Mapping[str, Any]
+Config = Mapping[str, object]
 OptimizerLike = OptimizerName | Optimizer | Config
-LossLike = LossName | Loss | type[Loss] | Callable[..., Any] | Config
+LossLike = LossName | Loss | type[Loss] | Callable[..., object] | Config
 LossesLike = LossLike | Sequence[LossLike | None] | Mapping[str, LossLike | None] | None
-MetricLike = MetricName | Metric | Loss | Callable[..., Any]
+MetricLike = MetricName | Metric | Loss | Callable[..., object]
 MetricsOfOne = MetricLike | Sequence[MetricLike] | None
 MetricsLike = MetricsOfOne | Sequence[MetricsOfOne] | Mapping[str, MetricsOfOne]
 
 
-def check_ways(run_eagerly: Any, steps_per_execution: Any, jit_compile: Any, auto_scale_loss: Any) -> None:
+def check_ways(run_eagerly: object, steps_per_execution: object, jit_compile: object, auto_scale_loss: object) -> None:
     """Refuse what the arguments on how updates are executed cannot be; none of them changes a result."""
     flag("run_eagerly", run_eagerly)
     flag("auto_scale_loss", auto_scale_loss)
@@ -47,7 +47,7 @@ def check_ways(run_eagerly: Any, steps_per_execution: Any, jit_compile: Any, aut
         flag("jit_compile", jit_compile)
 
 
-def optimizer_of(model: Trainable, came: Any) -> Optimizer:
+def optimizer_of(model: Trainable, came: object) -> Optimizer:
     """The optimiser, whose factors must be those of layers of the model where these are known already."""
     made = optimizers.get(came)
     if model.built:
@@ -69,7 +69,7 @@ def named_layout(model: Trainable, optimizer: Optimizer | None) -> Layout:
     return found
 
 
-def dropout_schedule_of(came: Any, optimizer: Optimizer) -> Schedule | None:
+def dropout_schedule_of(came: object, optimizer: Optimizer) -> Schedule | None:
     """A schedule of factors for the rates of dropout, of the model's own."""
     if isinstance(came, Mapping):
         came = schedule_from_config(dict(came))
@@ -84,7 +84,7 @@ def dropout_schedule_of(came: Any, optimizer: Optimizer) -> Schedule | None:
     return copy.copy(came)
 
 
-def losses_of(outputs: Structure, came: Any) -> list[AnyLoss | None]:
+def losses_of(outputs: Structure, came: object) -> list[AnyLoss | None]:
     """The loss of each output, None for one without."""
     several = isinstance(came, list | tuple) or (isinstance(came, Mapping) and not _is_config(outputs, came))
     given = outputs.split("loss", came) if several else [came] * len(outputs.names)
@@ -95,12 +95,12 @@ def losses_of(outputs: Structure, came: Any) -> list[AnyLoss | None]:
     return [None if loss is None else losses.get(loss) for loss in given]
 
 
-def _is_config(outputs: Structure, came: Mapping[str, Any]) -> bool:
+def _is_config(outputs: Structure, came: Mapping[str, object]) -> bool:
     """Whether a dict describes one loss, and is not by outputs."""
     return "class_name" in came or (isinstance(came.get("name"), str) and "name" not in outputs.names)
 
 
-def factors_of(outputs: Structure, came: Any) -> list[float]:
+def factors_of(outputs: Structure, came: object) -> list[float]:
     """The factor of each output's loss."""
     if len(outputs.names) == 1:
         return [losses.weight_of(came)]
@@ -109,7 +109,7 @@ def factors_of(outputs: Structure, came: Any) -> list[float]:
     return [losses.weight_of(factor) for factor in outputs.split("loss_weights", came, optional=True)]
 
 
-def metrics_of(outputs: Structure, argument: str, came: Any) -> list[list[Metric]]:
+def metrics_of(outputs: Structure, argument: str, came: object) -> list[list[Metric]]:
     """Metrics of each output."""
     if len(outputs.names) == 1:
         return [_listed(argument, outputs.split(argument, came)[0] if isinstance(came, Mapping) else came)]
@@ -122,7 +122,7 @@ def metrics_of(outputs: Structure, argument: str, came: Any) -> list[list[Metric
     return [_listed(argument, entry) for entry in split or outputs.split(argument, came, optional=True)]
 
 
-def _listed(argument: str, came: Any) -> list[Metric]:
+def _listed(argument: str, came: object) -> list[Metric]:
     single = isinstance(came, str) or callable(came)
     given = [came] if single else () if came is None else came
     return [metric_definitions.get(metric) for metric in listed(argument, given, "names or metrics")]

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 def clone_model(
-    model: Any,
+    model: object,
     input_tensors: None = None,
-    clone_function: Callable[[Any], Any] | None = None,
-    call_function: Callable[..., Any] | None = None,
+    clone_function: Callable[[object], object] | None = None,
+    call_function: Callable[..., object] | None = None,
     recursive: bool = False,
 ) -> Model:
     """A model of the same layers in the same graph with weights of its own, drawn anew; compiled as the model is.

@@ -41,7 +41,7 @@ class Reader:
         self.custom = dict(custom or {})
         self.shared: dict[int, Item] = {}
 
-    def model(self, entry: Any) -> Model:
+    def model(self, entry: object) -> Model:
         """The model of an entry with a class and a configuration."""
         made = self._model(entry)
         check_uses(inventory(made))
@@ -58,7 +58,7 @@ class Reader:
                 compile_as(made, entry["compile_config"], self.custom)
         return made
 
-    def config(self, config: Any, is_chain: bool) -> Any:
+    def config(self, config: object, is_chain: bool) -> Any:
         """The model of a configuration."""
         with _in_words():
             made = self._chain(config) if is_chain else self._graph(config)
@@ -133,13 +133,13 @@ def _in_words() -> Iterator[None]:
         raise ValueError("the config has models in models too deeply") from None
 
 
-def _config_in(came: Any, key: str = "class_name") -> Any:
+def _config_in(came: object, key: str = "class_name") -> Mapping[str, Any]:
     if not isinstance(came, Mapping) or key not in came:
         raise TypeError(f"a config must be a dict with {key!r}, as get_config gives it, got {shown(came)}")
     return came
 
 
-def compile_as(model: Model, stored: Any, custom: Mapping[str, Any]) -> None:
+def compile_as(model: Model, stored: Any, custom: Mapping[str, object]) -> None:
     """Compile a model as its configuration has it, in our words or in Keras'."""
     optimizer = _config_in(stored, "optimizer")["optimizer"]
     if isinstance(optimizer, Mapping) and "class_name" not in optimizer:
@@ -235,7 +235,7 @@ def _edge(history: Any, first: Mapping[Key, int], counts: Mapping[Key, int]) -> 
     return int(first[name, node] + tensor)
 
 
-def _ends(argument: str, came: Any) -> tuple[tuple[str, ...] | None, str, list[tuple[str, int, int]]]:
+def _ends(argument: str, came: object) -> tuple[tuple[str, ...] | None, str, list[tuple[str, int, int]]]:
     """Names in dicts, the form, and the histories of the edges at one end."""
     if isinstance(came, Mapping):
         return tuple(map(str, came)), "dict", [_history(inner) for inner in came.values()]

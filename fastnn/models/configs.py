@@ -10,6 +10,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from fastnn import layers as layer_definitions
+from fastnn._base.types import Config
 from fastnn.layers.base import Layer
 from fastnn.layers.edges import Edge
 from fastnn.layers.input import InputLayer
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 TENSOR = "__keras_tensor__"
 
 
-def config_of(model: Model) -> dict[str, Any]:
+def config_of(model: Model) -> Config:
     """The configuration of a model."""
     counts: Counter[int] = Counter()
     for item in inventory(model):
@@ -35,20 +36,20 @@ def config_of(model: Model) -> dict[str, Any]:
     return _config(model, shared)
 
 
-def serialize(model: Model) -> dict[str, Any]:
+def serialize(model: Model) -> Config:
     """A model's class and configuration, and how it is compiled."""
     compiled = described_training(model)
     return _entry(model, config_of(model)) | ({} if compiled is None else {"compile_config": compiled})
 
 
-def _entry(item: Item, config: dict[str, Any]) -> dict[str, Any]:
+def _entry(item: Item, config: dict[str, object]) -> dict[str, object]:
     if isinstance(item, Layer):
         return layer_definitions.serialize(item)
     kind = "Sequential" if item.is_chain else "Functional"
     return {"module": "fastnn.models", "class_name": kind, "config": config, "registered_name": None}
 
 
-def _config(model: Model, shared: dict[int, int]) -> dict[str, Any]:
+def _config(model: Model, shared: dict[int, int]) -> dict[str, object]:
     config = {"name": model.name, "trainable": model.trainable, "dtype": stored(model.dtype_policy)}
     return config | (_of_chain(model, shared) if model.is_chain else _of_graph(model, shared))
 
@@ -58,7 +59,7 @@ def _item(item: Item, shared: dict[int, int]) -> dict[str, Any]:
     return entry | ({"shared_object_id": shared[id(item)]} if id(item) in shared else {})
 
 
-def _of_chain(model: Model, shared: dict[int, int]) -> dict[str, Any]:
+def _of_chain(model: Model, shared: dict[int, int]) -> dict[str, object]:
     items = model.items
     if not model.knows_shape:
         return {"layers": [_item(item, shared) for item in items]}
@@ -69,9 +70,9 @@ def _of_chain(model: Model, shared: dict[int, int]) -> dict[str, Any]:
     return {"layers": [_item(item, shared) for item in items], "build_input_shape": (None, *shape)}
 
 
-def _of_graph(model: Model, shared: dict[int, int]) -> dict[str, Any]:
+def _of_graph(model: Model, shared: dict[int, int]) -> dict[str, object]:
     graph, histories = model.graph, dict[Edge, list[Any]]()
-    nodes: dict[int, list[Any]] = {id(item): [] for item in graph.items}
+    nodes: dict[int, list[object]] = {id(item): [] for item in graph.items}
     for source, edge in zip(graph.sources, graph.inputs, strict=True):
         histories[edge] = [source.name, 0, 0]
     for call in graph.calls:
@@ -89,7 +90,7 @@ def _of_graph(model: Model, shared: dict[int, int]) -> dict[str, Any]:
     }
 
 
-def _tensor(edge: Edge, history: list[Any], model: Model) -> dict[str, Any]:
+def _tensor(edge: Edge, history: list[object], model: Model) -> dict[str, object]:
     return {
         "class_name": TENSOR,
         "config": {"shape": edge.shape, "dtype": model.dtype.name, "keras_history": history},

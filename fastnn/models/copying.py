@@ -46,13 +46,13 @@ class Copying(Network):
         vars(self._state).update(state)
         self._state.slots = None if slots is None else compact.spread(self.layout, slots, self.dtype)
 
-    def _numbers_to_copy(self) -> dict[str, Any]:
+    def _numbers_to_copy(self) -> dict[str, object]:
         if self._layout is None:
             return {"weights": None, "slots": None}
         slots = self._state.slots
         return {"weights": self._views(), "slots": None if slots is None else compact.gathered(self.layout, slots)}
 
-    def _structure_to_copy(self) -> Any:
+    def _structure_to_copy(self) -> object:
         """Items with the names they have here, and how they call each other."""
         return self.items, [item.name for item in self.items], blueprint(self.graph)
 

@@ -42,7 +42,7 @@ def describe(model: Fitting, version: int) -> dict[str, Any]:
     return {"dtype": model.dtype_policy, "items": described}
 
 
-def _described_chain(model: Fitting) -> dict[str, Any]:
+def _described_chain(model: Fitting) -> dict[str, object]:
     described: dict[str, Any] = {} if model.given_name is None else {"name": model.given_name}
     described |= {
         "layers": [layer.config() for layer in model.items if isinstance(layer, Layer)],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -22,6 +22,8 @@ ROUNDING = "the rounding of kernels (FASTNN_ISA=portable everywhere makes it one
 HOW = {"fused": "fused multiply-add", "portable": "that of portable kernels"}
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from fastnn._engine.fit import Fit
     from fastnn.models.fitting import Fitting
 
@@ -96,6 +98,6 @@ def check(distribution: Distribution, fit: Fit) -> None:
     distribution.check_same(told | {"validation": fit.validate is not None})
 
 
-def _native() -> Any:
+def _native() -> ModuleType | None:
     """The native backend, None where it is not there."""
     return None if _kernels.why_not("cython") else _kernels.load("cython")

@@ -104,7 +104,7 @@ def _parts(model: Model) -> Iterator[tuple[str, Any]]:
 
 
 def trained(
-    shared: tuple[list[Data], Arguments, list[str]], i: int, model: Model, carried: list[list[Any]], group: int
+    shared: tuple[list[Data], Arguments, list[str]], i: int, model: Model, carried: list[list[object]], group: int
 ) -> tuple[dict[str, Any], dict[str, Any] | None]:
     """In a worker: a model's fit; what it changed, and the error that ended it."""
     groups, arguments, backends = shared
@@ -122,7 +122,7 @@ def trained(
     return changed(model, model.optimizer is not optimizer), failure
 
 
-def changed(model: Model, has_other_optimizer: bool) -> dict[str, Any]:
+def changed(model: Model, has_other_optimizer: bool) -> dict[str, object]:
     """All that ``fit`` changes of a model, and what callbacks may; its arrays are the model's own."""
     state, layout = model.state, model.layout
     return {
@@ -170,7 +170,7 @@ def take_over(model: Model, found: dict[str, Any]) -> None:
     model.metadata.update(found["metadata"])
 
 
-def _be_as(mine: Any, other: Any) -> None:
+def _be_as(mine: object, other: object) -> None:
     """Have the numbers of a copy that was trained with; schedules that are part of it likewise."""
     for name, value in vars(other).items() if mine is not None else ():
         had = vars(mine).get(name)

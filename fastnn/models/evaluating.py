@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fastnn import _kernels
 from fastnn._base.keywords import refuse_for
 from fastnn._base.timeseries import Windows, parted
-from fastnn._base.types import Verbose
+from fastnn._base.types import DataLike, Scores, Verbose
 from fastnn._engine import inference
 from fastnn._engine.convert import MAX_SAMPLES
 from fastnn._engine.data import Given, check_given, make_rows
@@ -23,11 +23,17 @@ from fastnn.callbacks.base import CallbacksLike
 from fastnn.models import batches
 from fastnn.models.predicting import Predicting
 
+if TYPE_CHECKING:
+    from fastnn._engine.streams import Stream
+    from fastnn._kernels.contract import Rows
+
 
 class Evaluating(Predicting):
     """A network that is compared with known targets; :class:`fastnn.Model` is."""
 
-    def given(self, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None, prefix: str = "") -> Given:
+    def given(
+        self, x: object, y: object, sample_weight: object = None, class_weight: object = None, prefix: str = ""
+    ) -> Given:
         """A user's data, taken apart."""
         ins, outs = self.ends
         kept = [i for i, loss in enumerate(self._losses) if loss is not None] or range(len(outs.names))
@@ -42,13 +48,13 @@ class Evaluating(Predicting):
             class_weight,
         )
 
-    def _weights(self, argument: str, came: Any) -> list[Any]:
+    def _weights(self, argument: str, came: object) -> list[object]:
         """Weights of rows for each output; one array is for all of them."""
         outs = self.ends[1]
         several = isinstance(came, Mapping) or (isinstance(came, list | tuple) and np.ndim(came[0]) > 0)
         return outs.split(argument, came, optional=True) if several or came is None else [came] * len(outs.names)
 
-    def validation(self, came: Any) -> Given:
+    def validation(self, came: object) -> Given:
         """What a user gave as ``validation_data``, taken apart."""
         came = (came.x, came.y) if isinstance(came, Windows) else came
         if not isinstance(came, tuple | list) or len(came) not in (2, 3):
@@ -57,23 +63,23 @@ class Evaluating(Predicting):
         return self.given(x, y, weight, prefix="validation ")
 
     @contextlib.contextmanager
-    def built_for(self, x: Any) -> Iterator[None]:
+    def built_for(self, x: object) -> Iterator[None]:
         """A block in which the model is built, by the rows of ``x`` if need be; an error inside takes that back."""
         yield
 
     def evaluate(
         self,
-        x: Any,
-        y: Any = None,
+        x: DataLike,
+        y: DataLike = None,
         batch_size: int | None = None,
         verbose: Verbose = 0,
-        sample_weight: Any = None,
+        sample_weight: DataLike = None,
         return_dict: bool = False,
         backend: str | None = None,
         callbacks: CallbacksLike = None,
         steps: int | None = None,
-        **unknown: Any,
-    ) -> Any:
+        **unknown: object,
+    ) -> Scores:
         """Losses and metrics on data: the loss, a list as ``metrics_names``, or with ``return_dict`` a dict.
 
         ``x`` may be batches as in :meth:`fit`. Only the first ``steps`` batches count, where they are given.
@@ -115,7 +121,11 @@ class Evaluating(Predicting):
         return logs if return_dict else self._in_order(logs)
 
     def evaluate_rows(
-        self, rows: Any, backend: str | None = None, listeners: Listeners = SILENT, batch_size: int = BATCH_SIZE
+        self,
+        rows: Rows | Stream,
+        backend: str | None = None,
+        listeners: Listeners = SILENT,
+        batch_size: int = BATCH_SIZE,
     ) -> Logs:
         """:meth:`evaluate` on rows that are checked, or on a stream of them."""
         trainee = self.trainee
@@ -123,14 +133,16 @@ class Evaluating(Predicting):
         self.backend_, module = _kernels.select(plan, backend or self.backend)
         return inference.evaluate(trainee, rows, batch_size, module, listeners)
 
-    def _in_order(self, logs: Logs) -> Any:
+    def _in_order(self, logs: Logs) -> float | list[float]:
         """Values as a list in the order of ``metrics_names``, or the only one."""
         if len(self.ends[1].names) > 1:
             logs = {name: logs[name] for name in self.metrics_names if name in logs}
         values = list(logs.values())
         return values if len(values) > 1 else values[0]
 
-    def test_on_batch(self, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False) -> Any:
+    def test_on_batch(
+        self, x: DataLike, y: DataLike, sample_weight: DataLike = None, return_dict: bool = False
+    ) -> Scores:
         """:meth:`evaluate` under the name Keras gives it for one batch.
 
         Parameters

@@ -12,7 +12,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -38,7 +38,7 @@ ENCODING = "table"  # the metadata's key under which fastnn.tables keeps how row
 DAMAGED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
-def save(model: Model, path: StrPath, metadata: Mapping[str, Any] | None = None) -> None:
+def save(model: Model, path: StrPath, metadata: Mapping[str, object] | None = None) -> None:
     """Write a built model; the file at ``path`` changes only when all is written."""
     name, told = check_name(path), {**model.metadata, **(metadata or {})}
     _check_encoding(model, told)
@@ -46,7 +46,7 @@ def save(model: Model, path: StrPath, metadata: Mapping[str, Any] | None = None)
     write_atomically(name, in_order(arrays(model, version), texts(model, version, version, told)))
 
 
-def texts(model: Fitting, version: int, described: int, metadata: Mapping[str, Any]) -> dict[str, str]:
+def texts(model: Fitting, version: int, described: int, metadata: Mapping[str, object]) -> dict[str, str]:
     """The texts of a file of this version, the model in words of the version ``described``."""
     return {
         "format": FORMAT,
@@ -68,7 +68,7 @@ def in_order(tensors: dict[str, np.ndarray], stored: dict[str, str]) -> list[byt
     return [len(text).to_bytes(8, "little") + text, memoryview(content)[8 + length :]]
 
 
-def load(path: StrPath, custom_objects: dict[str, Any] | None = None) -> Model:
+def load(path: StrPath, custom_objects: Mapping[str, object] | None = None) -> Model:
     """Read a model that :meth:`Model.save` wrote: a :class:`Sequential`, or a :class:`Model`.
 
     Parameters
@@ -110,7 +110,7 @@ def load(path: StrPath, custom_objects: dict[str, Any] | None = None) -> Model:
     return model
 
 
-def take_marked(file: TensorFile, read: Callable[[str], Any]) -> Any:
+def take_marked(file: TensorFile, read: Callable[[str], object]) -> object:
     """Where the fit stood that wrote a checkpoint; its arrays, which ``read`` gives, are the file's no more."""
     packed = parse("fit", file.metadata["fit"])
     entries = {name: entry for name, entry in file.entries.items() if name.startswith(FIT)}
@@ -152,7 +152,7 @@ def check_kind(file: TensorFile, *kinds: str) -> tuple[str, int]:
     return kind, int(version)
 
 
-def _check_encoding(model: Model, metadata: Mapping[str, Any]) -> None:
+def _check_encoding(model: Model, metadata: Mapping[str, object]) -> None:
     """Raise ``ValueError`` when the encoding of rows of tables in metadata is damaged, or another network's."""
     if ENCODING in metadata:
         from fastnn.tables import Encoding

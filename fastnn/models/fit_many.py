@@ -21,6 +21,7 @@ from fastnn._base.arguments import integer
 from fastnn._base.arrays import listed
 from fastnn._base.sparse import AnyRows
 from fastnn._base.threads import get_num_threads
+from fastnn._base.types import ClassWeights, DataLike
 from fastnn._engine import exclusive
 from fastnn._engine.data import split_rows
 from fastnn._engine.prepare import Arguments, check_arguments
@@ -38,21 +39,21 @@ if TYPE_CHECKING:
 
 def fit_many(
     models: Iterable[Model],
-    x: Any,
-    y: Any,
+    x: DataLike,
+    y: DataLike,
     batch_size: int | None = None,
     epochs: int = 1,
     callbacks: CallbacksLike = None,
     validation_split: float = 0.0,
-    validation_data: Any = None,
+    validation_data: DataLike = None,
     shuffle: bool = True,
-    class_weight: Any = None,
-    sample_weight: Any = None,
+    class_weight: ClassWeights = None,
+    sample_weight: DataLike = None,
     initial_epoch: int = 0,
     time_limit: float | None = None,
     backend: str | None = None,
     n_threads: int | None = None,
-    executor: Any = None,
+    executor: object = None,
     verbose: int = 0,
 ) -> list[History]:
     """Train several compiled models on the same data, side by side: one on each thread, or on an executor's workers.
@@ -138,7 +139,7 @@ initial_epoch, time_limit, backend : as in ``Model.fit``, for every model. Array
         return _run([fit for fit, _ in prepared], n_threads, threads, verbose)
 
 
-def _checked_workers(n_threads: Any, executor: Any) -> tuple[int, Any]:
+def _checked_workers(n_threads: object, executor: object) -> tuple[int, object]:
     """How many threads are to be used, and a pool of threads where that is the executor."""
     if executor is None:
         return get_num_threads() if n_threads is None else integer("n_threads", n_threads, low=1), None
@@ -151,7 +152,7 @@ def _checked_workers(n_threads: Any, executor: Any) -> tuple[int, Any]:
 
 
 def _prepare(
-    models: list[Model], given: tuple[Any, ...], validation_split: Any, validation_data: Any, arguments: Arguments
+    models: list[Model], given: tuple[Any, ...], validation_split: object, validation_data: object, arguments: Arguments
 ) -> list[tuple[Fit, tuple[Rows, Rows | None]]]:
     """The fits of all models, and their data, which those of a kind share; an error leaves all models as they were."""
     shared: dict[Any, tuple[Rows, Rows | None]] = {}
@@ -178,7 +179,7 @@ def _prepare(
     return fits
 
 
-def _check_models(came: Any) -> list[Model]:
+def _check_models(came: object) -> list[Model]:
     from fastnn.models.model import Model
 
     models = listed("models", came, "compiled models")
@@ -200,7 +201,7 @@ def largest_first(models: list[Model]) -> list[int]:
     return sorted(range(len(models)), key=lambda i: -models[i].count_params())
 
 
-def _run(fits: list[Fit], n_threads: int, pool: Any, verbose: int) -> list[History]:
+def _run(fits: list[Fit], n_threads: int, pool: object, verbose: int) -> list[History]:
     """Call all fits on threads, those of a pool or without one such as end with the call."""
     tally = Tally("model", len(fits), verbose)
 

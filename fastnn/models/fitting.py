@@ -6,12 +6,12 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fastnn import _kernels
 from fastnn._base.keywords import refuse_for
 from fastnn._base.timeseries import parted
-from fastnn._base.types import StrPath, Verbose
+from fastnn._base.types import ClassWeights, DataLike, Scores, StrPath, Verbose
 from fastnn._engine import convert, exclusive
 from fastnn._engine.data import check_given
 from fastnn._engine.pace import check_pace
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from fastnn.models.single import Single
 
 
-def _requested(callbacks: Any, checkpoint: Any, checkpoint_every: Any, resume: Any) -> Request | None:
+def _requested(callbacks: object, checkpoint: object, checkpoint_every: object, resume: object) -> Request | None:
     """What is asked for of checkpoints, which most fits do without; None for nothing."""
     if callbacks is None and checkpoint is None and (checkpoint_every, resume) == ("1 epoch", "auto"):
         return None
@@ -66,17 +66,17 @@ class Fitting(Evaluating):
 
     def fit(
         self,
-        x: Any,
-        y: Any = None,
+        x: DataLike,
+        y: DataLike = None,
         batch_size: int | None = None,
         epochs: int = 1,
         verbose: Verbose = "auto",
         callbacks: CallbacksLike = None,
         validation_split: float = 0.0,
-        validation_data: Any = None,
+        validation_data: DataLike = None,
         shuffle: bool = True,
-        class_weight: Any = None,
-        sample_weight: Any = None,
+        class_weight: ClassWeights = None,
+        sample_weight: DataLike = None,
         initial_epoch: int = 0,
         steps_per_epoch: int | None = None,
         validation_steps: int | None = None,
@@ -88,7 +88,7 @@ class Fitting(Evaluating):
         checkpoint_every: int | str = "1 epoch",
         resume: bool | str = "auto",
         distribution: Distributed | None = None,
-        **unknown: Any,
+        **unknown: object,
     ) -> History:
         """Train.
 
@@ -234,8 +234,13 @@ class Fitting(Evaluating):
         return fit
 
     def train_on_batch(
-        self, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
-    ) -> Any:
+        self,
+        x: DataLike,
+        y: DataLike,
+        sample_weight: DataLike = None,
+        class_weight: ClassWeights = None,
+        return_dict: bool = False,
+    ) -> Scores:
         """One update on all rows given; returns what :meth:`evaluate` returns, of the training pass.
 
         Parameters

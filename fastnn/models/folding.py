@@ -28,7 +28,7 @@ from fastnn.models.model import Model
 from fastnn.models.sequential import Sequential
 
 
-def fold(model: Any) -> Model:
+def fold(model: object) -> Model:
     """A smaller model with the same predictions, whose BatchNormalization is part of other layers' weights.
 
     Each ``y = x * scale + shift`` of a :class:`fastnn.layers.BatchNormalization` with its moving statistics, of a
@@ -142,7 +142,7 @@ class _Folding:
                 if came is not None and id(layer) not in self.gone:
                     self._fold(layer, came)
 
-    def changed(self, layer: Layer) -> tuple[Any, list[np.ndarray]] | None:
+    def changed(self, layer: Layer) -> tuple[object, list[np.ndarray]] | None:
         """A new layer that others were folded into, and its weights; None for those that stay."""
         found = self.linear.get(id(layer))
         return None if found is None else (found.described(), list(found.arrays.values()))
@@ -234,9 +234,10 @@ class Remade:
         found: Layer = made
         return found
 
-    def _draft(self, model: Any) -> Any:
+    def _draft(self, model: Any) -> Model:
         told = {"seed": model.seed, "backend": model.backend, "name": model.given_name}
         policy = self.policy or model.dtype_policy
+        made: Model | Sequential
         if model.is_chain:
             made = Sequential(dtype=policy, **told)
             made.draft(self._items(model), model.graph.inputs[0].sizes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from fastnn import metrics as metric_definitions
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from fastnn.models.model import Model
 
 
-def described_training(model: Fitting) -> dict[str, Any] | None:
+def described_training(model: Fitting) -> dict[str, object] | None:
     """How a compiled model is trained, as JSON can hold it; of several outputs, lists with an entry for each."""
     if model.optimizer is None:
         return None
@@ -32,14 +33,14 @@ def described_training(model: Fitting) -> dict[str, Any] | None:
     return described
 
 
-def _each(came: Any) -> Any:
+def _each(came: Any) -> object:
     """Configurations of definitions in lists, and in lists of them."""
     if isinstance(came, list):
         return [_each(inner) for inner in came]
     return None if came is None else came.config()
 
 
-def train_as(model: Model, stored: Any, custom: dict[str, Any]) -> None:
+def train_as(model: Model, stored: Any, custom: Mapping[str, object]) -> None:
     """Compile a model as it is stored; not where a loss or schedule of the user's own is not given again."""
     optimizer, schedule = stored["optimizer"], own_schedule(stored["optimizer"])
     if schedule:
@@ -61,7 +62,7 @@ def train_as(model: Model, stored: Any, custom: dict[str, Any]) -> None:
     )
 
 
-def as_stored(made: dict[str, Any] | None, stored: dict[str, Any]) -> dict[str, Any]:
+def as_stored(made: dict[str, object] | None, stored: dict[str, object]) -> dict[str, Any]:
     """How a model was made to train, in the words of the file where parts are the user's own, or missing for that."""
     losses = stored["loss"] if isinstance(stored["loss"], list) else [stored["loss"]]
     made = dict(stored) if made is None else dict(made)
@@ -74,18 +75,18 @@ def as_stored(made: dict[str, Any] | None, stored: dict[str, Any]) -> dict[str, 
     return made
 
 
-def _own(loss: Any) -> str | None:
+def _own(loss: object) -> str | None:
     """The name of a loss of the user's own, None for all others."""
     return loss.get("custom") if isinstance(loss, dict) else None
 
 
-def own_schedule(optimizer: Any) -> Any:
+def own_schedule(optimizer: object) -> str | None:
     """The name of a user's own schedule that a stored optimiser follows, else None."""
     rate = optimizer.get("learning_rate") if isinstance(optimizer, dict) else None
     return rate.get("custom") if isinstance(rate, dict) else None
 
 
-def _metrics(name: str, stored: dict[str, Any], custom: dict[str, Any], several: bool) -> list[Any]:
+def _metrics(name: str, stored: dict[str, object], custom: Mapping[str, object], several: bool) -> list[Any]:
     """The metrics of a file; of the user's own only those that are given again."""
     entries = listed(name, stored[name], "metrics")
     if not several:
@@ -96,7 +97,7 @@ def _metrics(name: str, stored: dict[str, Any], custom: dict[str, Any], several:
     return found
 
 
-def _known(name: str, stored: Any, custom: dict[str, Any]) -> list[Any]:
+def _known(name: str, stored: Any, custom: Mapping[str, object]) -> list[Any]:
     found = []
     for config in listed(name, stored, "metrics"):
         if not isinstance(config, dict):
@@ -115,7 +116,7 @@ def _known(name: str, stored: Any, custom: dict[str, Any]) -> list[Any]:
     return found
 
 
-def _meant(stored: Any) -> Any:
+def _meant(stored: Any) -> object:
     """Configurations of the metrics that configurations make, as a file would have them."""
     if isinstance(stored, list):
         return [_meant(inner) for inner in stored]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 from fastnn._base.arguments import shown
 from fastnn._base.stored import parse
@@ -12,7 +12,7 @@ from fastnn.models.files import load
 from fastnn.models.model import Model
 
 
-def load_model(filepath: StrPath, custom_objects: dict[str, Any] | None = None, compile: bool = True) -> Model:
+def load_model(filepath: StrPath, custom_objects: Mapping[str, object] | None = None, compile: bool = True) -> Model:
     """:func:`fastnn.load`; with ``compile=False`` the model is not compiled, and has no optimiser state.
 
     Parameters
@@ -38,7 +38,7 @@ def save_model(model: Model, filepath: StrPath) -> None:
     model.save(filepath)
 
 
-def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = None) -> Model:
+def model_from_json(json_string: str, custom_objects: Mapping[str, object] | None = None) -> Model:
     """The model that :meth:`Model.to_json` describes, with weights drawn anew, compiled as that one was.
 
     Parameters
@@ -63,7 +63,7 @@ def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = No
     return Reader(custom_objects).model(parse("json_string", json_string))
 
 
-def model_from_config(config: Any, custom_objects: dict[str, Any] | None = None) -> Model:
+def model_from_config(config: object, custom_objects: Mapping[str, object] | None = None) -> Model:
     """:func:`model_from_json` of what is JSON no more: a dict with ``class_name`` and ``config``.
 
     Parameters

@@ -11,6 +11,7 @@ import numpy as np
 from fastnn import _kernels
 from fastnn._base.arguments import flag, number, shown
 from fastnn._base.timeseries import parted
+from fastnn._base.types import ClassWeights, DataLike, Outputs
 from fastnn._engine import convert, exclusive, inference
 from fastnn._engine.data import Given, split_rows
 from fastnn._engine.listeners import SILENT
@@ -24,7 +25,7 @@ FIRST_CALL = 2**40  # where the dropout masks of calls begin, beyond those of an
 WRT = ("weights", "inputs")
 
 if TYPE_CHECKING:
-    from fastnn._engine.gradients import Gradients
+    from fastnn._engine.gradients import Gradients, GradientsLike
     from fastnn.models.prepared import Prepared
 
 
@@ -39,19 +40,19 @@ class OwnLoops(Trainable):
         super()._drop_plans()
         self._loops = None
 
-    def rows_of(self, x: Any, argument: str = "x", empty: bool = True) -> list[Any]:
+    def rows_of(self, x: object, argument: str = "x", empty: bool = True) -> list[Any]:
         """Rows for prediction, checked, for each input; ``empty``: there may be none."""
         raise NotImplementedError
 
-    def given(self, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None) -> Given:
+    def given(self, x: object, y: object, sample_weight: object = None, class_weight: object = None) -> Given:
         """A user's data, taken apart."""
         raise NotImplementedError
 
-    def built_for(self, x: Any) -> contextlib.AbstractContextManager[None]:
+    def built_for(self, x: object) -> contextlib.AbstractContextManager[None]:
         """A block in which the model is built, by the rows of ``x`` if need be."""
         raise NotImplementedError
 
-    def activations(self, x: Any) -> dict[str, Any]:
+    def activations(self, x: DataLike) -> dict[str, Outputs]:
         """The output of every layer for rows ``x``, as in prediction, by the layer's name.
 
         Each is ``(n, *shape of the layer's output)``, after the layer's activation. A layer that is called several
@@ -83,12 +84,12 @@ class OwnLoops(Trainable):
 
     def gradients(
         self,
-        x: Any,
-        y: Any = None,
-        sample_weight: Any = None,
-        class_weight: Any = None,
+        x: DataLike,
+        y: DataLike = None,
+        sample_weight: DataLike = None,
+        class_weight: ClassWeights = None,
         *,
-        dy: Any = None,
+        dy: DataLike = None,
         wrt: str = "weights",
         training: bool = True,
     ) -> Any:
@@ -156,7 +157,7 @@ class OwnLoops(Trainable):
         settles, loops.has_settled = not loops.has_settled, False
         return loops.of_slopes(module, entry, inputs, slopes, step, settles)
 
-    def apply_gradients(self, grads: Any) -> None:
+    def apply_gradients(self, grads: GradientsLike) -> None:
         """One update of the weights by the compiled optimiser.
 
         Its schedule, clipping, weight decay and constraints act as in :meth:`fit`, and ``model.step`` counts it.
@@ -193,7 +194,7 @@ class OwnLoops(Trainable):
         finally:
             exclusive.leave(store)
 
-    def soft_update(self, target: Any, tau: float) -> None:
+    def soft_update(self, target: object, tau: float) -> None:
         """Move the weights of the model ``target`` towards this one's: ``target = tau * self + (1 - tau) * target``.
 
         ``tau`` is from 0 to 1, which copies. Both must have the same shapes and dtype. The target's optimiser stays.
@@ -218,9 +219,7 @@ class OwnLoops(Trainable):
         exclusive.check_not_elsewhere(target.store)
         blend(tau)
 
-    # -- inside ---------------------------------------------------------------------------------
-
-    def _predicted(self, x: Any, backend: str | None = None) -> Any:
+    def _predicted(self, x: object, backend: str | None = None) -> Outputs:
         """Outputs as in prediction, with what is kept between calls."""
         if self._layout is None:
             with self.built_for(x):
@@ -232,7 +231,7 @@ class OwnLoops(Trainable):
         except Moved:
             return changing.after(self._drop_plans, self._predicted_once, x, backend)
 
-    def _predicted_once(self, x: Any, backend: str | None) -> Any:
+    def _predicted_once(self, x: object, backend: str | None) -> Outputs:
         loops = self._loops
         if loops is None:
             from fastnn.models.prepared import Prepared
@@ -243,14 +242,14 @@ class OwnLoops(Trainable):
         out = loops.predict(self._module(entry[0], backend), entry, inputs)
         return out[0] if loops.ends[1].form == "one" else loops.ends[1].join(out)
 
-    def _of_loss(self, loops: Prepared, given: Given, by_inputs: bool, training: bool) -> tuple[float, Any]:
+    def _of_loss(self, loops: Prepared, given: Given, by_inputs: bool, training: bool) -> tuple[float, Outputs]:
         compiled = self.compiled
         rows = split_rows(compiled, given, 0.0, None)[0]
         module = self._module(loops.for_loss(compiled, by_inputs, training, len(rows))[0])
         loss, made = loops.of_loss(module, compiled, rows, by_inputs, training)
         return loss, loops.like_inputs(made) if isinstance(made, list) else made
 
-    def _in_training(self, x: Any) -> Any:
+    def _in_training(self, x: object) -> Outputs:
         """Outputs as in training; each call has dropout of its own."""
         if self._layout is None:
             with self.built_for(x):
@@ -285,13 +284,13 @@ class OwnLoops(Trainable):
         """The step whose masks of dropout gradients by slopes have."""
         return FIRST_CALL + self._state.calls if self._state.calls else self._state.step
 
-    def _quick_slopes(self, loops: Prepared, x: Any, dy: Any) -> Gradients | None:
+    def _quick_slopes(self, loops: Prepared, x: object, dy: object) -> Gradients | None:
         """Gradients by slopes, where a backend makes them of such arrays as they are."""
         entry = loops.for_slopes(False, True, 0)
         module = self._module(entry[0])
         return loops.quick_slopes(module, entry, x, dy, self._drawn_step) if hasattr(module, "Slopes") else None
 
-    def _rows(self, loops: Prepared, x: Any) -> list[Any]:
+    def _rows(self, loops: Prepared, x: object) -> list[Any]:
         """Rows for each input, checked."""
         if loops.one_shape is None or type(x) is not np.ndarray:
             return self.rows_of(x)

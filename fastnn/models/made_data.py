@@ -58,7 +58,7 @@ def _input(random: np.random.Generator, shape: Shape, n_ids: int | None, dtype: 
     return found.astype(dtype)
 
 
-def _targets(random: np.random.Generator, rows: int, shape: Shape, loss: Any) -> Any:
+def _targets(random: np.random.Generator, rows: int, shape: Shape, loss: Any) -> np.ndarray | None:
     if loss is None:
         return None
     if loss.sparse:
@@ -70,5 +70,5 @@ def _targets(random: np.random.Generator, rows: int, shape: Shape, loss: Any) ->
     return random.random((rows, *shape))
 
 
-def _joined(arrays: list[Any], names: tuple[str, ...]) -> Any:
+def _joined(arrays: list[Any], names: tuple[str, ...]) -> object:
     return arrays[0] if len(arrays) == 1 else dict(zip(names, arrays, strict=True))

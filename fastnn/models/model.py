@@ -14,7 +14,7 @@ from fastnn._base.keywords import refuse
 from fastnn._base.types import DtypeLike, StrPath
 from fastnn._engine.state import attribute
 from fastnn.callbacks import History
-from fastnn.layers.edges import Edge
+from fastnn.layers.edges import Edge, Edges
 from fastnn.models.fitting import Fitting
 from fastnn.models.graph import Graph, trace
 from fastnn.models.signatures import Typed
@@ -71,8 +71,8 @@ class Model(Typed):
 
     def __init__(
         self,
-        inputs: Any,
-        outputs: Any,
+        inputs: Edges,
+        outputs: Edges,
         *,
         dtype: DtypeLike = "float32",
         seed: int | None = None,
@@ -91,7 +91,7 @@ class Model(Typed):
         if trainable is not True:
             self.trainable = trainable
 
-    def _begin(self, dtype: Any, seed: int | None, backend: str | None, name: str | None) -> None:
+    def _begin(self, dtype: object, seed: int | None, backend: str | None, name: str | None) -> None:
         """Have all attributes, before there is a graph."""
         if backend is not None:
             _kernels.check_name(backend)
@@ -102,7 +102,9 @@ class Model(Typed):
         self.history: History | None = None
 
     @classmethod
-    def waiting(cls, dtype: Any, seed: int | None = None, backend: str | None = None, name: str | None = None) -> Any:
+    def waiting(
+        cls, dtype: object, seed: int | None = None, backend: str | None = None, name: str | None = None
+    ) -> Model:
         """A model that has no graph yet, see :meth:`draft`."""
         made = cls.__new__(cls)
         made._begin(dtype, seed, backend, name)
@@ -140,7 +142,7 @@ class Model(Typed):
         files.save(self, path, metadata)
 
 
-def _edges(argument: str, came: Any) -> list[Edge]:
+def _edges(argument: str, came: object) -> list[Edge]:
     listed = list(came.values()) if isinstance(came, Mapping) else came if isinstance(came, list | tuple) else [came]
     for edge in listed:
         if not isinstance(edge, Edge):
@@ -153,7 +155,7 @@ def _edges(argument: str, came: Any) -> list[Edge]:
     return list(listed)
 
 
-def _find_ends(graph: Graph, inputs: Any, outputs: Any) -> tuple[Structure, Structure]:
+def _find_ends(graph: Graph, inputs: object, outputs: object) -> tuple[Structure, Structure]:
     sources = tuple(str(source.name) for source in graph.sources)
     makers = tuple(edge.name for edge in graph.outputs)
     return _structure("inputs", inputs, sources), _structure("outputs", outputs, makers)
@@ -166,7 +168,7 @@ def _structure(kind: str, given: Any, names: tuple[str, ...]) -> Structure:
     return Structure(kind, names, form)
 
 
-def _check_outputs(given: Any, outputs: Sequence[Edge]) -> None:
+def _check_outputs(given: object, outputs: Sequence[Edge]) -> None:
     """``ValueError`` when two outputs would have the name of the layer that makes both."""
     makers = [edge.call.item for edge in outputs]
     names = [(id(item), edge.name) for item, edge in zip(makers, outputs, strict=True)]

@@ -102,7 +102,7 @@ class Network(Outline):
         return self._seed
 
     @seed.setter
-    def seed(self, came: Any) -> None:
+    def seed(self, came: object) -> None:
         self._seed = whole_seed(came)
         self._drop_plans()
 
@@ -117,7 +117,7 @@ class Network(Outline):
         for item in self.items:
             item.trainable = self._trainable
 
-    def mark(self, trainable: Any) -> None:
+    def mark(self, trainable: object) -> None:
         """Have a value of :attr:`trainable` that the layers need not have."""
         self._trainable = flag("trainable", trainable)
         freezing.note()
@@ -155,7 +155,7 @@ class Network(Outline):
         """The vector that holds the parameters, and those of models that share layers with this one."""
         return self._store.params
 
-    def _build(self, input_shape: Any) -> None:
+    def _build(self, input_shape: object) -> None:
         """Make the graph; a network that is made of one has it."""
         raise NotImplementedError
 
@@ -255,7 +255,7 @@ class Network(Outline):
     def _drop_plans(self) -> None:
         """Compile plans anew when they are wanted."""
 
-    def draw_anew(self, seed: Any) -> None:
+    def draw_anew(self, seed: object) -> None:
         """Have weights from another seed, that nothing has trained."""
         self.seed = seed
         for number, (variable, view) in enumerate(zip(self.layout.variables, self._views(), strict=True)):
@@ -265,7 +265,7 @@ class Network(Outline):
 
     # -- in another graph -----------------------------------------------------------------------
 
-    def called(self, inputs: Any, whole: bool = False) -> Any:
+    def called(self, inputs: object, whole: bool = False) -> Any:
         """The edges of the outputs when the model is called on edges, in a graph around it; ``whole``, as a list."""
         edges = self._inputs_of(inputs)
         self._build_on(edges)
@@ -287,12 +287,12 @@ class Network(Outline):
         """Whether a graph that is still there calls the model."""
         return bool(self._read_by)
 
-    def _inputs_of(self, inputs: Any) -> tuple[Edge, ...]:
+    def _inputs_of(self, inputs: object) -> tuple[Edge, ...]:
         return edges_in(inputs, self)
 
     def _build_on(self, edges: Sequence[Edge]) -> None:
         """Be built for edges of these shapes."""
 
-    def _structure_of(self, edges: Sequence[Edge]) -> Any:
+    def _structure_of(self, edges: Sequence[Edge]) -> Edge | list[Edge] | dict[str, Edge]:
         """Outputs as the user has them."""
         return edges[0] if len(edges) == 1 else list(edges)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 from fastnn._base.arguments import integer, lookup
 from fastnn._base.reprs import counted
+from fastnn._base.types import AnyLayer, Config
 from fastnn._plan.layout import Layout
 from fastnn.errors import NotReadyError
 from fastnn.layers.edges import Edge
@@ -18,6 +19,9 @@ from fastnn.models.weights import Weights
 if TYPE_CHECKING:
     from fastnn.models.graph import Item
     from fastnn.models.model import Model
+
+
+AnyShape = tuple[int | None, ...]
 
 
 class Outline(Weights):
@@ -39,7 +43,7 @@ class Outline(Weights):
         return list(self._graph.items) if self._graph else []
 
     @property
-    def layers(self) -> list[Any]:
+    def layers(self) -> list[AnyLayer]:
         """All layers, a copy of the list: in Keras' order, with an InputLayer for each input, and models as one."""
         return self.items
 
@@ -54,12 +58,12 @@ class Outline(Weights):
         return list(self.graph.outputs)
 
     @property
-    def input(self) -> Any:
+    def input(self) -> Edge | Any:
         """The edge where the graph begins, or a list of them."""
         return self.inputs[0] if len(self.graph.inputs) == 1 else self.inputs
 
     @property
-    def output(self) -> Any:
+    def output(self) -> Edge | Any:
         """The edge where the graph ends, or a list of them."""
         return self.outputs[0] if len(self.graph.outputs) == 1 else self.outputs
 
@@ -73,7 +77,7 @@ class Outline(Weights):
         """Whether the model is built, or can be at any time."""
         return self.built
 
-    def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
+    def get_layer(self, name: str | None = None, index: int | None = None) -> AnyLayer:
         """The layer of a name, or at a place among :attr:`layers`; a name may be that of a model inside this one.
 
         Parameters
@@ -103,16 +107,16 @@ class Outline(Weights):
         return self._layout
 
     @property
-    def input_shape(self) -> Any:
+    def input_shape(self) -> AnyShape | Any:
         """Shape of the input, with ``None`` for the batch axis; a list of shapes for several inputs."""
         return _one_or_all([(None, *shape) for shape in self._built_layout.stated(self._built_layout.inputs)])
 
     @property
-    def output_shape(self) -> Any:
+    def output_shape(self) -> AnyShape | Any:
         """Shape of the predictions, with ``None`` for the batch axis; a list of shapes for several outputs."""
         return _one_or_all([(None, *shape) for shape in self._built_layout.stated(self._built_layout.outputs)])
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Layers and how they call each other under Keras' names, without weights, for :meth:`from_config`.
 
         JSON can hold it. ``config["layers"]`` has a dict for each layer with its ``class_name`` and ``config``, also
@@ -131,7 +135,7 @@ class Outline(Weights):
         return configs.config_of(cast("Model", self))
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any], custom_objects: dict[str, Any] | None = None) -> Self:
+    def from_config(cls, config: Mapping[str, object], custom_objects: Mapping[str, object] | None = None) -> Self:
         """A model as :meth:`get_config` describes it, with weights drawn anew, and not compiled.
 
         Parameters
@@ -212,5 +216,5 @@ class Outline(Weights):
         return f"<{type(self).__name__} of {counted(len(self.layers), 'layer')}, {shapes}>"
 
 
-def _one_or_all(shapes: list[Any]) -> Any:
+def _one_or_all(shapes: list[AnyShape]) -> AnyShape | Any:
     return shapes[0] if len(shapes) == 1 else shapes

@@ -10,7 +10,7 @@ import numpy as np
 from fastnn import _kernels
 from fastnn._base.arguments import flag
 from fastnn._base.keywords import refuse_for
-from fastnn._base.types import Precision, Verbose
+from fastnn._base.types import DataLike, Outputs, Precision, Verbose
 from fastnn._engine import convert, inference
 from fastnn._engine.carrying import check_batches, usual_rows
 from fastnn._engine.data import check_lengths, cut
@@ -26,6 +26,7 @@ from fastnn.models.store import Moves, Store
 
 if TYPE_CHECKING:
     from fastnn._engine.stepping import Stepper
+    from fastnn.models.several import SeveralPredictor
 
 
 class Predicting(OwnLoops):
@@ -33,14 +34,14 @@ class Predicting(OwnLoops):
 
     def predict(
         self,
-        x: Any,
+        x: DataLike,
         batch_size: int | None = None,
         verbose: Verbose = 0,
         backend: str | None = None,
         callbacks: CallbacksLike = None,
         steps: int | None = None,
-        **unknown: Any,
-    ) -> Any:
+        **unknown: object,
+    ) -> Outputs:
         """Predictions ``(n, *output_shape)`` for ``x`` ``(n, *input_shape)``, dense or sparse, of the model's dtype.
 
         For several outputs a list of arrays, or a dict where the model was made with one. ``callbacks`` hear
@@ -80,7 +81,7 @@ class Predicting(OwnLoops):
         listeners.introduce(self, {"epochs": 1, "steps": -(-n // size)})
         return self.ends[1].join(inference.predict(self._state, inputs, size, entry, module, listeners))
 
-    def _predict_batches(self, x: Any, steps: int | None, backend: str | None, listeners: Listeners) -> Any:
+    def _predict_batches(self, x: object, steps: int | None, backend: str | None, listeners: Listeners) -> Outputs:
         with batches.for_predict(self, x, steps) as stream:
             stream.begin()
             with self.built_for(batches.first_inputs(self, stream, targets=False)):
@@ -97,7 +98,7 @@ class Predicting(OwnLoops):
         check_batches(self.layout, n, size)
         return n, size
 
-    def rows_of(self, x: Any, argument: str = "x", empty: bool = True) -> list[Any]:
+    def rows_of(self, x: object, argument: str = "x", empty: bool = True) -> list[Any]:
         """Rows for prediction, checked, for each input; ``empty``: there may be none."""
         shapes = self.layout.stated(self.layout.inputs)
         if len(shapes) == 1 and not isinstance(x, Mapping):
@@ -110,7 +111,7 @@ class Predicting(OwnLoops):
         check_lengths(labels, inputs)
         return inputs
 
-    def __call__(self, x: Any, training: bool = False) -> Any:
+    def __call__(self, x: DataLike, training: bool = False) -> Edge | Outputs:
         """On data, :meth:`predict`; on edges, the edges of the outputs in a graph around this model.
 
         With ``training`` dropout acts as in training, with other masks in each call; they follow from the seed and the
@@ -122,10 +123,10 @@ class Predicting(OwnLoops):
             return self._predicted(x)
         return self._in_training(x)
 
-    def _inputs_of(self, inputs: Any) -> tuple[Edge, ...]:
+    def _inputs_of(self, inputs: object) -> tuple[Edge, ...]:
         return super()._inputs_of(self.ends[0].split("the call", inputs) if isinstance(inputs, Mapping) else inputs)
 
-    def _structure_of(self, edges: Any) -> Any:
+    def _structure_of(self, edges: Any) -> Edge | list[Edge] | dict[str, Edge]:
         return self.ends[1].join(edges)
 
     def reset_states(self) -> None:
@@ -134,7 +135,7 @@ class Predicting(OwnLoops):
             if layer.carries:
                 layer.reset_states()
 
-    def predict_on_batch(self, x: Any) -> Any:
+    def predict_on_batch(self, x: DataLike) -> Outputs:
         """:meth:`predict` under the name Keras gives it for one batch.
 
         Parameters
@@ -143,7 +144,7 @@ class Predicting(OwnLoops):
         """
         return self.predict(x)
 
-    def predictor(self, fold: bool = False, precision: Precision = "float32", calibrate: Any = None) -> Any:
+    def predictor(self, fold: bool = False, precision: Precision = "float32", calibrate: DataLike = None) -> Any:
         """A callable for hot loops, ``f(x)`` or ``f(x, out=)``; see :class:`fastnn._engine.predictor.Predictor`.
 
         A model of several inputs or outputs takes and gives lists or dicts of arrays, as it does elsewhere; see
@@ -211,7 +212,7 @@ class Predicting(OwnLoops):
         self._predictors.add(made)
         return made
 
-    def _predictor_of(self: Any, fold: bool, precision: Any, calibrate: Any) -> Any:
+    def _predictor_of(self: Any, fold: bool, precision: object, calibrate: Any) -> object:
         """One of another precision."""
         from fastnn._engine.predictor import describe
         from fastnn.models import bfloat16, folding, quantizing
@@ -225,7 +226,7 @@ class Predicting(OwnLoops):
             made, fates = bfloat16.in_bfloat16(folding.fold(self) if fold else self)
         return describe(made.predictor(), checked, fates)
 
-    def _predictor_of_several(self) -> Any:
+    def _predictor_of_several(self) -> SeveralPredictor:
         """One for several inputs or outputs."""
         from fastnn.models.several import SeveralPredictor
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import weakref
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fastnn import _kernels
 from fastnn._base import arrays
+from fastnn._base.types import Outputs
 from fastnn._engine.blend import Blend
 from fastnn._engine.loops import Loops
 from fastnn.layers import freezing
@@ -18,6 +19,7 @@ from fastnn.models.values import parameter_names, watched
 
 if TYPE_CHECKING:
     from fastnn.models.loops import OwnLoops
+    from fastnn.models.values import Place
 
 
 class Prepared(Loops):
@@ -47,9 +49,9 @@ class Prepared(Loops):
         self.one_shape = layout.input_shapes[0] if plain else None
         self.is_plain = plain and len(self.shapes) == 1 and not (self.measures or self.goes_on)
         self.is_row = plain and len(layout.input_shapes[0]) == 1
-        self.values: Any = None
+        self.values: tuple[dict[str, Place], tuple[int, ...]] | None = None
         self.has_settled = False
-        self.blends: weakref.WeakKeyDictionary[Any, Blend] = weakref.WeakKeyDictionary()
+        self.blends: weakref.WeakKeyDictionary[object, Blend] = weakref.WeakKeyDictionary()
 
     def changed(self, trainable: bool) -> bool:
         """Whether something was frozen, or trains again, since; ``trainable`` is the model's own word."""
@@ -58,7 +60,7 @@ class Prepared(Loops):
         self.seen = freezing.latest
         return [trainable, *[item._trainable for item in self.watched]] != self.told
 
-    def slopes_of(self, dy: Any, n: int) -> list[np.ndarray]:
+    def slopes_of(self, dy: object, n: int) -> list[np.ndarray]:
         """Slopes of the outputs that a user brings, checked, ``(n, numbers a sample)``."""
         outs, shapes = self.ends[1], self.shapes
         if len(shapes) == 1 and type(dy) is np.ndarray:
@@ -66,14 +68,14 @@ class Prepared(Loops):
         split = zip(outs.split("dy", dy), shapes, strict=True)
         return [self._slope(outs.label("dy", i), came, (n, *shape)) for i, (came, shape) in enumerate(split)]
 
-    def _slope(self, label: str, came: Any, shape: tuple[int, ...]) -> np.ndarray:
+    def _slope(self, label: str, came: object, shape: tuple[int, ...]) -> np.ndarray:
         slope = arrays.real_array(label, came, self.state.params.dtype)
         if slope.shape != shape and not (shape[-1] == 1 and slope.shape == shape[:-1]):
             raise ValueError(f"{label} must have the shape of the output, {shape}, got {slope.shape}")
         arrays.check_finite(label, slope, came)
         return slope if slope.ndim == 2 else slope.reshape(len(slope), math.prod(shape[1:]))
 
-    def like_inputs(self, found: Sequence[np.ndarray]) -> Any:
+    def like_inputs(self, found: Sequence[np.ndarray]) -> Outputs:
         """Arrays ``(n, numbers a sample)``, one for each input, in the form in which the inputs come."""
         shaped = [array.reshape(-1, *shape) for array, shape in zip(found, self.layout.input_shapes, strict=True)]
         return self.ends[0].join(shaped)

@@ -6,13 +6,14 @@ import copy
 import time
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from fastnn import _kernels
 from fastnn._base.arguments import integer, shown, unknown_name
 from fastnn._base.threads import get_num_threads, limited
+from fastnn._base.types import DataLike
 from fastnn._engine.prepare import check_arguments
 from fastnn._engine.trainer import RowsTrainer
 from fastnn._kernels import laps as slots
@@ -39,8 +40,8 @@ EPOCHS = 2**40
 
 def profile(
     model: Model,
-    x: Any = None,
-    y: Any = None,
+    x: DataLike = None,
+    y: DataLike = None,
     batch_size: int = 128,
     threads: int | None = None,
     backend: str | None = None,
@@ -109,7 +110,7 @@ def _check(model: object, clock: object) -> None:
         raise ValueError("profile measures training steps: compile the model with a loss and an optimizer first")
 
 
-def _trainer(model: Model, x: Any, y: Any, batch_size: int, backend: str | None) -> RowsTrainer:
+def _trainer(model: Model, x: object, y: object, batch_size: int, backend: str | None) -> RowsTrainer:
     """What would make the updates of a fit."""
     arguments = check_arguments(batch_size, 1, 0, None, True, 0, None, backend)
     rows = batches.fit_data(model, (x, y, None, None), 0.0, None, arguments)

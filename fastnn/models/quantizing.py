@@ -40,7 +40,7 @@ class Fate(NamedTuple):
     told: str
 
 
-def quantized(model: Model, calibrate: Any) -> tuple[Model, list[Fate]]:
+def quantized(model: Model, calibrate: object) -> tuple[Model, list[Fate]]:
     """The model in int8, its normalisations folded, made for inputs as the rows ``calibrate`` lead to.
 
     Raises
@@ -67,7 +67,7 @@ class _Choice:
         shapes = {node.layer: [layout.shapes[edge] for edge in node.inputs] for node in layout.nodes}
         self.shapes = {id(layout.layers[i]): found for i, found in shapes.items()}
 
-    def changed(self, layer: Layer) -> tuple[Any, list[np.ndarray]] | None:
+    def changed(self, layer: Layer) -> tuple[object, list[np.ndarray]] | None:
         """The layer in place of one and its weights, None for one that stays."""
         if self._why_not(layer):
             return None
@@ -129,7 +129,7 @@ def is_small(operation: Operation) -> bool:
     return rows_of(operation) < LEAST_PRODUCTS or operation.n_out < LEAST_OUTPUTS
 
 
-def checked_precision(came: Any) -> str:
+def checked_precision(came: object) -> str:
     """One of :data:`PRECISIONS`; ``ValueError`` for any other name, with the nearest."""
     from fastnn._base.arguments import nearest
 

@@ -61,14 +61,14 @@ class Draft(NamedTuple):
         return [(i, item, stored) for i, (item, stored) in pairs if not isinstance(item, Layer)]
 
 
-def draft(described: Any, version: int, custom: Mapping[str, Any] = NOTHING) -> Draft:
+def draft(described: object, version: int, custom: Mapping[str, object] = NOTHING) -> Draft:
     """Models that can be given their parameters; no array is made. Layers of a user's own are among ``custom``."""
     if not isinstance(described, dict):
         raise TypeError(f"the model must be an object, got {shown(described)}")
     return _drafted_chain(described, custom) if version == 1 else _drafted_graph(described, custom)
 
 
-def rebuild(described: Any, version: int, file: TensorFile, custom: dict[str, Any]) -> Model:
+def rebuild(described: Any, version: int, file: TensorFile, custom: Mapping[str, object]) -> Model:
     """The model of a file, with its parameters, and as far trained."""
     made = draft(described, version, custom)
     for _, model, stored in made.models:
@@ -92,7 +92,7 @@ def rebuild(described: Any, version: int, file: TensorFile, custom: dict[str, An
 # -- what a file describes ------------------------------------------------------------------------------
 
 
-def _drafted_chain(described: dict[str, Any], custom: Mapping[str, Any]) -> Draft:
+def _drafted_chain(described: dict[str, Any], custom: Mapping[str, object]) -> Draft:
     from fastnn.models.sequential import Sequential
 
     layers = [_layer_of(stored, custom) for stored in listed("layers", described["layers"], "layers")]
@@ -107,7 +107,7 @@ def _drafted_chain(described: dict[str, Any], custom: Mapping[str, Any]) -> Draf
     return Draft([model], [described], layout, names(layout), model)
 
 
-def _drafted_graph(described: dict[str, Any], custom: Mapping[str, Any]) -> Draft:
+def _drafted_graph(described: dict[str, object], custom: Mapping[str, object]) -> Draft:
     items: list[Item] = []
     kept = listed("items", described["items"], "items")
     for stored in kept:
@@ -121,7 +121,7 @@ def _drafted_graph(described: dict[str, Any], custom: Mapping[str, Any]) -> Draf
     return Draft(items, kept, layout, names(layout), items[-1])
 
 
-def _layer_of(stored: Any, custom: Mapping[str, Any]) -> Layer:
+def _layer_of(stored: object, custom: Mapping[str, object]) -> Layer:
     if not isinstance(stored, dict):
         raise TypeError(f"a layer must be an object, got {shown(stored)}")
     found: Layer = check_types(
@@ -130,7 +130,7 @@ def _layer_of(stored: Any, custom: Mapping[str, Any]) -> Layer:
     return found
 
 
-def _named(item: _Named, stored: dict[str, Any]) -> _Named:
+def _named(item: _Named, stored: dict[str, object]) -> _Named:
     if "called" in stored:
         if not (isinstance(stored["called"], str) and stored["called"]):
             raise TypeError(f"a name must be a text, got {shown(stored['called'])}")
@@ -167,12 +167,12 @@ def _ends(kind: str, stored: dict[str, Any], count: int) -> Structure:
     return Structure(kind, tuple(texts), form)
 
 
-def _dtype(described: dict[str, Any]) -> Any:
+def _dtype(described: dict[str, object]) -> Any:
     dtype = described["dtype"]
     return dtype if dtype in ("float32", "float64", MIXED) else repr(dtype)
 
 
-def _seed(stored: dict[str, Any]) -> int:
+def _seed(stored: dict[str, object]) -> int:
     return integer("seed", stored["seed"], low=0)
 
 
@@ -227,7 +227,7 @@ def _slots(file: TensorFile, model: Model, stored: Sequence[str]) -> np.ndarray 
     return compact.spread(model.layout, rows, model.dtype)
 
 
-def _check_meaning(described: dict[str, Any], version: int, made: Draft) -> None:
+def _check_meaning(described: dict[str, object], version: int, made: Draft) -> None:
     """Raise when the model that was made is not the one that is described, word for word."""
     means = as_text_has(describe(made.whole, version))
     for i, _, stored in made.models:

@@ -106,7 +106,7 @@ def comparable(items: Any) -> list[Any]:
     return found
 
 
-def _kept(model: Fitting) -> dict[str, Any]:
+def _kept(model: Fitting) -> dict[str, object]:
     """What a checkpoint changes of a model."""
     state, optimizer = model.state, model.compiled_optimizer
     rate = optimizer.learning_rate
@@ -158,7 +158,7 @@ def _slot_names(found: Found, n_slots: int) -> list[str]:
     return wanted if all(name in found.arrays for name in wanted) else []
 
 
-def _take_optimizer(model: Fitting, stored: dict[str, Any]) -> None:
+def _take_optimizer(model: Fitting, stored: dict[str, object]) -> None:
     """Have the optimiser's numbers, which callbacks and schedules change, in the objects that are there."""
     optimizer = model.compiled_optimizer
     is_own = own_schedule(stored)  # it keeps what it has, and what it remembers comes from where the fit stood
@@ -171,7 +171,7 @@ def _take_optimizer(model: Fitting, stored: dict[str, Any]) -> None:
         optimizer.learning_rate = float(was.learning_rate)
 
 
-def _copy_fields(of: Any, to: Any, but: str = "") -> None:
+def _copy_fields(of: object, to: Any, but: str = "") -> None:
     for field in fields(to):
         if field.name != but:
             setattr(to, field.name, getattr(of, field.name))

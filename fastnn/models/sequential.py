@@ -11,8 +11,9 @@ import numpy as np
 
 from fastnn._base.arrays import listed
 from fastnn._base.keywords import refuse
-from fastnn._base.types import DtypeLike
+from fastnn._base.types import AnyLayer, DataLike, DtypeLike, Verbose
 from fastnn._engine import convert, exclusive
+from fastnn.callbacks.base import CallbacksLike
 from fastnn.errors import NotReadyError
 from fastnn.layers.base import Layer
 from fastnn.layers.edges import Call, Edge
@@ -68,13 +69,13 @@ class Sequential(Model):
 
         def predict(
             self,
-            x: Any,
+            x: DataLike,
             batch_size: int | None = None,
-            verbose: Any = 0,
+            verbose: Verbose = 0,
             backend: str | None = None,
-            callbacks: Any = None,
+            callbacks: CallbacksLike = None,
             steps: int | None = None,
-            **unknown: Any,
+            **unknown: object,
         ) -> np.ndarray: ...
 
     def __init__(
@@ -106,7 +107,7 @@ class Sequential(Model):
         return list(self._items)
 
     @property
-    def layers(self) -> list[Any]:
+    def layers(self) -> list[AnyLayer]:
         """The layers without an InputLayer, a copy of the list; models are listed as one."""
         return self._items[self._states_input :]
 
@@ -168,7 +169,7 @@ class Sequential(Model):
         self._build(input_shape)
 
     @changing.one_at_a_time
-    def _build(self, input_shape: Any) -> None:
+    def _build(self, input_shape: object) -> None:
         known = stack.shape_of(self._items)
         given = None if input_shape is None else without_batch(input_shape)
         shape = known if given is None else check_shape("input_shape", given, may_be_open=True)
@@ -256,7 +257,7 @@ class Sequential(Model):
         self._edges, self._graph = edges, trace([edges[0]], [edges[-1]])
 
     @contextlib.contextmanager
-    def built_for(self, x: Any) -> Iterator[None]:
+    def built_for(self, x: object) -> Iterator[None]:
         waiting = not self.built
         if waiting:
             self._build(convert.sample_shape("x", self.ends[0].split("x", x)[0]))

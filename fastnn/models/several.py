@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
+from fastnn._base.types import DataLike, Outputs
 from fastnn._engine.predictor import Following
 from fastnn._engine.state import State
 from fastnn._plan.plan import Plan
@@ -49,7 +50,7 @@ class SeveralPredictor(Following):
         super().renew(plan)
         self.free.append(self.memory)
 
-    def __call__(self, x: Any, out: Any = None) -> Any:
+    def __call__(self, x: DataLike, out: Outputs = None) -> Outputs:
         """Predict; returns ``out``, or new arrays of shape ``output_shape`` or ``(n, *output_shape)`` each."""
         inputs = self.ends[0].split("x", x)
         rows = self._rows(inputs)
@@ -74,7 +75,7 @@ class SeveralPredictor(Following):
             found = n
         return found
 
-    def _checked(self, out: Any, shapes: Sequence[tuple[int, ...]]) -> list[Any]:
+    def _checked(self, out: object, shapes: Sequence[tuple[int, ...]]) -> list[Any]:
         """The arrays of ``out``, in the order of the outputs."""
         places = self.ends[1].split("out", out)
         for i, (place, shape) in enumerate(zip(places, shapes, strict=True)):
@@ -85,7 +86,7 @@ class SeveralPredictor(Following):
         return places
 
     @property
-    def cfunc(self) -> Any:
+    def cfunc(self) -> NoReturn:
         """None is there: a C function takes rows of one input and gives one output."""
         raise ValueError("a C function takes one input and gives one output; fastnn export writes C for several")
 

@@ -1,10 +1,12 @@
 """What :class:`fastnn.Model` gives, by what it is asked; the methods are those of ``fitting.py`` and its bases."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, overload
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from fastnn._base.types import Verbose
+from fastnn._base.types import ClassWeights, DataLike, Outputs, Scores, Verbose
 from fastnn._engine.gradients import Gradients
 from fastnn.callbacks.base import CallbacksLike
 from fastnn.models.fitting import Fitting
@@ -13,77 +15,90 @@ class Typed(Fitting):
     @overload
     def evaluate(
         self,
-        x: Any,
-        y: Any = None,
+        x: DataLike,
+        y: DataLike = None,
         batch_size: int | None = None,
         verbose: Verbose = 0,
-        sample_weight: Any = None,
+        sample_weight: DataLike = None,
         *,
         return_dict: Literal[True],
         backend: str | None = None,
         callbacks: CallbacksLike = None,
         steps: int | None = None,
-        **unknown: Any,
+        **unknown: object,
     ) -> dict[str, float]: ...
     @overload  # a number, or a list of several; which, no type checker can know
     def evaluate(
         self,
-        x: Any,
-        y: Any = None,
+        x: DataLike,
+        y: DataLike = None,
         batch_size: int | None = None,
         verbose: Verbose = 0,
-        sample_weight: Any = None,
+        sample_weight: DataLike = None,
         return_dict: bool = False,
         backend: str | None = None,
         callbacks: CallbacksLike = None,
         steps: int | None = None,
-        **unknown: Any,
-    ) -> Any: ...
+        **unknown: object,
+    ) -> Scores: ...
     @overload
     def train_on_batch(
-        self, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None, *, return_dict: Literal[True]
+        self,
+        x: DataLike,
+        y: DataLike,
+        sample_weight: DataLike = None,
+        class_weight: ClassWeights = None,
+        *,
+        return_dict: Literal[True],
     ) -> dict[str, float]: ...
     @overload
     def train_on_batch(
-        self, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
-    ) -> Any: ...
+        self,
+        x: DataLike,
+        y: DataLike,
+        sample_weight: DataLike = None,
+        class_weight: ClassWeights = None,
+        return_dict: bool = False,
+    ) -> Scores: ...
     @overload
     def test_on_batch(
-        self, x: Any, y: Any, sample_weight: Any = None, *, return_dict: Literal[True]
+        self, x: DataLike, y: DataLike, sample_weight: DataLike = None, *, return_dict: Literal[True]
     ) -> dict[str, float]: ...
     @overload
-    def test_on_batch(self, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False) -> Any: ...
+    def test_on_batch(
+        self, x: DataLike, y: DataLike, sample_weight: DataLike = None, return_dict: bool = False
+    ) -> Scores: ...
     @overload
     def gradients(
         self,
-        x: Any,
+        x: DataLike,
         y: None = None,
         sample_weight: None = None,
         class_weight: None = None,
         *,
-        dy: np.ndarray | list[Any] | dict[str, Any],
+        dy: np.ndarray | Sequence[ArrayLike] | Mapping[str, ArrayLike],
         wrt: Literal["weights"] = "weights",
         training: bool = True,
     ) -> Gradients: ...
     @overload  # shaped like x: an array, a list or a dict
     def gradients(
         self,
-        x: Any,
+        x: DataLike,
         y: None = None,
         sample_weight: None = None,
         class_weight: None = None,
         *,
-        dy: np.ndarray | list[Any] | dict[str, Any],
+        dy: np.ndarray | Sequence[ArrayLike] | Mapping[str, ArrayLike],
         wrt: Literal["inputs"],
         training: bool = True,
-    ) -> Any: ...
+    ) -> Outputs: ...
     @overload
     def gradients(
         self,
-        x: Any,
-        y: Any = None,
-        sample_weight: Any = None,
-        class_weight: Any = None,
+        x: DataLike,
+        y: DataLike = None,
+        sample_weight: DataLike = None,
+        class_weight: ClassWeights = None,
         *,
         dy: None = None,
         wrt: Literal["weights"] = "weights",
@@ -92,24 +107,24 @@ class Typed(Fitting):
     @overload
     def gradients(
         self,
-        x: Any,
-        y: Any = None,
-        sample_weight: Any = None,
-        class_weight: Any = None,
+        x: DataLike,
+        y: DataLike = None,
+        sample_weight: DataLike = None,
+        class_weight: ClassWeights = None,
         *,
         dy: None = None,
         wrt: Literal["inputs"],
         training: bool = True,
-    ) -> tuple[float, Any]: ...
+    ) -> tuple[float, Outputs]: ...
     @overload  # of slopes that may be None, or of a text that is not known: one of these
     def gradients(
         self,
-        x: Any,
-        y: Any = None,
-        sample_weight: Any = None,
-        class_weight: Any = None,
+        x: DataLike,
+        y: DataLike = None,
+        sample_weight: DataLike = None,
+        class_weight: ClassWeights = None,
         *,
-        dy: Any = None,
+        dy: DataLike = None,
         wrt: str = "weights",
         training: bool = True,
     ) -> Any: ...

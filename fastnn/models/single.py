@@ -35,7 +35,7 @@ class Single:
         self.form: tuple[Any, ...] | None = None
         self.by_size: dict[int, OneBatch] = {}
 
-    def __call__(self, model: Fitting, x: Any, y: Any, weight: Any, class_weight: Any) -> History | None:
+    def __call__(self, model: Fitting, x: object, y: object, weight: object, class_weight: object) -> History | None:
         """One update on all rows; None, and the model as it was, where :meth:`fastnn.Model.fit` is to be asked."""
         if not (type(x) is type(y) is np.ndarray and model.built and model.has_loss) or job.current():
             return None
@@ -53,7 +53,7 @@ class Single:
             model.history = made
         return made
 
-    def _rows(self, model: Fitting, x: np.ndarray, y: np.ndarray, weight: Any, class_weight: Any) -> Rows:
+    def _rows(self, model: Fitting, x: np.ndarray, y: np.ndarray, weight: object, class_weight: object) -> Rows:
         compiled = model.compiled
         plain = weight is None and class_weight is None
         if plain and self.form == _form(x, y) and len(x):

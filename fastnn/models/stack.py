@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fastnn._base.reprs import cut
 from fastnn.layers.base import Layer
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fastnn.models.sequential import Sequential
 
 
-def item_of(came: Any) -> Item:
+def item_of(came: object) -> Item:
     """What a user put into the list: a layer, a model, or the edge of an input for its layer."""
     if isinstance(came, Edge) and isinstance(came.call.item, InputLayer):
         return came.call.item

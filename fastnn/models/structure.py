@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from fastnn._base.arguments import nearest, shown
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class Structure:
     names: tuple[str, ...]
     form: str
 
-    def split(self, argument: str, came: Any, optional: bool = False) -> list[Any]:
+    def split(self, argument: str, came: object, optional: bool = False) -> list[Any]:
         """A user's arrays, one for each end; with ``optional``, None stands for missing ones.
 
         Raises
@@ -44,7 +46,7 @@ class Structure:
             raise ValueError(f"{argument} must be {self.wanted}, got {len(came)} of them")
         return list(came)
 
-    def join(self, arrays: Sequence[Any]) -> Any:
+    def join(self, arrays: Sequence[Made]) -> Made | list[Made] | dict[str, Made]:
         """Arrays as the model hands them out."""
         if self.form == "one":
             return arrays[0]
@@ -60,7 +62,7 @@ class Structure:
         names = ", ".join(map(repr, self.names))
         return f"a list of {len(self.names)} arrays, or a dict of them by name, for the {self.kind} {names}"
 
-    def _by_name(self, argument: str, came: Mapping[str, Any], optional: bool) -> list[Any]:
+    def _by_name(self, argument: str, came: Mapping[str, object], optional: bool) -> list[object]:
         unknown = [name for name in came if name not in self.names]
         missing = [name for name in self.names if name not in came]
         if unknown:

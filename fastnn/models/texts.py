@@ -9,7 +9,7 @@ import numpy as np
 from fastnn._base.stored import parse
 
 
-def text_of(name: str, value: Any) -> str:
+def text_of(name: str, value: object) -> str:
     """A value as JSON that :func:`parse` takes; ``ValueError`` or ``TypeError`` else."""
     import json
 
@@ -23,14 +23,14 @@ def text_of(name: str, value: Any) -> str:
     return text
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     """A number of NumPy's, which users hand to definitions, as JSON knows it."""
     if isinstance(value, np.generic):
         return value.item()
     raise TypeError(f"a model file cannot hold {value!r}")
 
 
-def as_text_has(value: Any) -> Any:
+def as_text_has(value: object) -> Any:
     """A description as it comes back from a file."""
     import json
 

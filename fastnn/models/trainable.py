@@ -50,7 +50,9 @@ class Trainable(Copying):
         self._reduction = Reduction()
         self._decide((), None, [], [])
 
-    def _decide(self, chosen: Sequence[AnyLoss | None], weights: Any, metrics: Any, weighted_metrics: Any) -> None:
+    def _decide(
+        self, chosen: Sequence[AnyLoss | None], weights: object, metrics: object, weighted_metrics: object
+    ) -> None:
         self._losses = tuple(chosen)
         self._drawn_up: Compiled | None = None
         self._set(loss_weights=weights, metrics=metrics, weighted_metrics=weighted_metrics)
@@ -80,7 +82,7 @@ class Trainable(Copying):
         return self._state.optimizer
 
     @optimizer.setter
-    def optimizer(self, came: Any) -> None:
+    def optimizer(self, came: object) -> None:
         if self._state.optimizer is None:
             raise NotReadyError(NOT_COMPILED)
         if came is None:
@@ -95,7 +97,7 @@ class Trainable(Copying):
         return self._state.dropout_schedule
 
     @property
-    def loss(self) -> Any:
+    def loss(self) -> AnyLoss | list[AnyLoss | None] | None:
         """The loss of a compiled model, or a list of them for several outputs; None before."""
         return (self._losses[0] if len(self._losses) == 1 else list(self._losses)) if self._losses else None
 
@@ -154,13 +156,13 @@ class Trainable(Copying):
         metrics: MetricsLike = None,
         weighted_metrics: MetricsLike = None,
         *,
-        loss_weights: Any = None,
-        dropout_schedule: Any = None,
+        loss_weights: object = None,
+        dropout_schedule: object = None,
         run_eagerly: bool = False,
         steps_per_execution: int = 1,
         jit_compile: bool | str = "auto",
         auto_scale_loss: bool = True,
-        **unknown: Any,
+        **unknown: object,
     ) -> None:
         """Choose how to train; optimiser state starts afresh. Not within a fit.
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import numpy as np
+
+from fastnn._base.types import Outputs
 from fastnn._plan.layout import Layout
 from fastnn.layers.base import Layer
 from fastnn.models.graph import Graph
@@ -13,7 +16,7 @@ if TYPE_CHECKING:
     from fastnn.models.graph import Item
     from fastnn.models.network import Network
 
-Place = Callable[[Sequence[Any]], Any]  # from the arrays of a plan to what a user gets under one name
+Place = Callable[[Sequence[np.ndarray]], Outputs]  # from the arrays of a plan to what a user gets under one name
 
 
 def named_values(graph: Graph, listed: Collection[int]) -> tuple[dict[str, Place], tuple[int, ...]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -92,7 +92,7 @@ class Weights(Guarded):
         """Copies of all parameters: kernel ``(n_in, n_out)`` and bias ``(n_out,)`` of each layer in turn."""
         return [view.copy() for view in self._views()]
 
-    def set_weights(self, weights: Iterable[Any]) -> None:
+    def set_weights(self, weights: Iterable[object]) -> None:
         """Set all parameters, in the order and shapes of :meth:`get_weights`; all or none change.
 
         Parameters
@@ -110,7 +110,7 @@ class Weights(Guarded):
         """
         self.set_weights_at(range(len(self.layout.variables)), weights)
 
-    def set_weights_at(self, places: Sequence[int], weights: Iterable[Any]) -> None:
+    def set_weights_at(self, places: Sequence[int], weights: Iterable[object]) -> None:
         """Set the parameters at some places among those of :meth:`get_weights`; all of them change or none."""
         views, names = self._views(), self.weight_names()
         chosen = [views[place] for place in places]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, InitVar, dataclass, fields
 from functools import cache
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
@@ -21,6 +21,10 @@ from fastnn.optimizers.rate import Rate
 from fastnn.optimizers.scalars import SCALARS
 from fastnn.optimizers.updates import N_SCALARS, N_SLOTS, ClipCode, OptimizerCode
 from fastnn.schedules import Schedule, schedule_from_config
+
+if TYPE_CHECKING:
+    from fastnn._base.types import Config
+
 
 _REPLACED = {
     "lr": "it is called learning_rate, as in Keras 3",
@@ -106,7 +110,7 @@ class Optimizer:
     gradient_accumulation_steps: InitVar[int | None] = None
     name: InitVar[str | None] = None
 
-    def __post_init__(self, *options: Any) -> None:
+    def __post_init__(self, *options: object) -> None:
         *others, name = options
         for (option, (default, why)), came in zip(_ONLY_DEFAULT.items(), others, strict=True):
             if came != default:
@@ -243,7 +247,7 @@ class Optimizer:
             return self.learning_rate.rates(np.arange(first_step, first_step + n_steps))
         return np.full(n_steps, float(self.learning_rate))
 
-    def config(self) -> dict[str, Any]:
+    def config(self) -> Config:
         """What the model file stores: the name of the class and all arguments."""
         stored: dict[str, Any] = {"name": self.kind}
         for entry in fields(self):
@@ -252,7 +256,7 @@ class Optimizer:
                 stored[entry.name] = value.config() if isinstance(value, Schedule) else value
         return stored | self._factors()
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """All arguments by name, as Keras gives them; :meth:`from_config` takes them back."""
         given = {f.name: vars(self)[f.name] for f in fields(self) if f.name not in FACTORS} | self._factors()
         for name in SCHEDULED:
@@ -266,7 +270,7 @@ class Optimizer:
         return {name: dict(vars(self)[name]) for name in FACTORS if vars(self)[name]}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
+    def from_config(cls, config: Config) -> Self:
         """The optimiser with these arguments, also those that Keras' ``get_config`` gave.
 
         Parameters

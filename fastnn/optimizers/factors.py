@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from fastnn._base.arguments import nearest, number, shown
 from fastnn._base.reprs import names_in_words
@@ -17,7 +17,7 @@ MOST_GROUPS = 256  # pairs of factors that differ; each has scalars of its own i
 class Factors(dict[str, float]):
     """Factors by name, which stay as they are: models may have optimisers that were copied from one."""
 
-    def _fixed(self, *_: Any, **__: Any) -> NoReturn:
+    def _fixed(self, *_: object, **__: object) -> NoReturn:
         raise TypeError("factors are set as a whole: optimizer.learning_rate_factors = {...}")
 
     __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _fixed
@@ -32,13 +32,13 @@ class ByName:
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
 
-    def __get__(self, optimizer: Optimizer | None, kind: type) -> Any:
+    def __get__(self, optimizer: Optimizer | None, kind: type) -> Factors | None:
         return None if optimizer is None else vars(optimizer)[self.name]
 
-    def __set__(self, optimizer: Optimizer, came: Any) -> None:
+    def __set__(self, optimizer: Optimizer, came: object) -> None:
         vars(optimizer)[self.name] = None if came is None else self._checked(came)
 
-    def _checked(self, came: Any) -> Factors | None:
+    def _checked(self, came: object) -> Factors | None:
         if not isinstance(came, Mapping):
             raise TypeError(
                 f'{self.name} must be a dict of numbers by names of layers or variables, as {{"dense": 0.1, '

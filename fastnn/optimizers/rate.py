@@ -46,7 +46,7 @@ class LearningRate(float):
         made._now, made._optimizer = value, optimizer
         return made
 
-    def assign(self, value: Any) -> None:
+    def assign(self, value: object) -> None:
         """Make ``value``, a number >= 0, the optimiser's rate from its next update on."""
         self._optimizer.learning_rate = value
         self._now = number("learning_rate", value, low=0.0)
@@ -65,7 +65,7 @@ class LearningRate(float):
 def _on_value(name: str) -> Any:
     method = getattr(float, name)
 
-    def operation(self: LearningRate, *others: Any) -> Any:
+    def operation(self: LearningRate, *others: object) -> Any:
         return method(self._now, *(other._now if isinstance(other, LearningRate) else other for other in others))
 
     return operation
@@ -87,6 +87,6 @@ class Rate:
         kept = vars(optimizer)["learning_rate"]
         return kept if isinstance(kept, Schedule) else LearningRate(kept, optimizer)
 
-    def __set__(self, optimizer: Optimizer, came: Any) -> None:
+    def __set__(self, optimizer: Optimizer, came: object) -> None:
         rate = came if isinstance(came, Schedule) else number("learning_rate", came, low=0.0)
         vars(optimizer)["learning_rate"] = rate

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,7 +19,7 @@ MOST_ROWS = 16  # filters, and channels, where each pair of them is a picture
 FAINT = "#E9F1F7"  # for zero, so that a map of nothing else is seen on white
 
 
-def filters(model: Any, layer: Any = None, ax: Axes | None = None, *, n: int | None = None) -> Axes:
+def filters(model: object, layer: object = None, ax: Axes | None = None, *, n: int | None = None) -> Axes:
     """Draw the kernels of a convolution as small pictures, all in one scale.
 
     Filters go in rows from the upper left; white is zero. Filters of three channels are pictures in colour: the
@@ -103,7 +103,13 @@ def _inches(width: float, height: float) -> tuple[float, float]:
 
 
 def feature_maps(
-    model: Any, image: Any, layer: Any = None, ax: Axes | None = None, *, n: int | None = None, shape: Any = None
+    model: object,
+    image: object,
+    layer: object = None,
+    ax: Axes | None = None,
+    *,
+    n: int | None = None,
+    shape: object = None,
 ) -> Axes:
     """Draw what a layer makes of an image: its channels as pictures, all in one scale, beside the image.
 

@@ -17,7 +17,7 @@ MANY = 10  # classes from which cells of zero stay empty
 
 
 def confusion_matrix(
-    target: Any, prediction: Any, labels: Any = None, ax: Axes | None = None, *, normalize: bool = False
+    target: object, prediction: object, labels: object = None, ax: Axes | None = None, *, normalize: bool = False
 ) -> Axes:
     """Draw how often each true class (row) was predicted as each class (column).
 
@@ -67,7 +67,7 @@ def confusion_matrix(
     return found
 
 
-def _check_two_classes(true: np.ndarray, prediction: Any) -> None:
+def _check_two_classes(true: np.ndarray, prediction: object) -> None:
     """Raise when there are probabilities of class 1 for targets that are not 0 and 1."""
     came = np.asarray(prediction)
     if came.dtype.kind == "f" and came.size == len(true) and (came % 1).any() and not np.isin(true, (0, 1)).all():
@@ -93,7 +93,7 @@ def _width(came: Any) -> int:
     return shape[1] if len(shape) == 2 and shape[1] > 1 else 0
 
 
-def _classes(true: np.ndarray, predicted: np.ndarray, labels: Any, width: int) -> tuple[np.ndarray, list[str]]:
+def _classes(true: np.ndarray, predicted: np.ndarray, labels: object, width: int) -> tuple[np.ndarray, list[str]]:
     """The classes in order, and their names."""
     present = np.unique(np.concatenate([true, predicted]))
     if labels is None:

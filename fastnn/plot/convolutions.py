@@ -23,7 +23,7 @@ from fastnn.models.model import Model
 NONE = "the model has no convolution; plot.first_layer_images(model, shape) draws what Dense layers look for"
 
 
-def find(model: Model, layer: Any) -> tuple[str, Layer]:
+def find(model: Model, layer: object) -> tuple[str, Layer]:
     """A layer and its name in ``model.activations``: the first convolution for None, or by name, place or object."""
     known = named(model.graph)
     if layer is None:
@@ -40,7 +40,7 @@ def find(model: Model, layer: Any) -> tuple[str, Layer]:
     raise ValueError(f"layer must be one of the model's ({', '.join(known)}), got {shown(wanted)}")
 
 
-def _at(model: Model, index: Any) -> Any:
+def _at(model: Model, index: Any) -> object:
     layers = model.layers
     if not -len(layers) <= integer("layer", index) < len(layers):
         raise ValueError(f"layer must be a name or a place below {len(layers)}, the number of layers, got {index}")

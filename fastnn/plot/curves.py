@@ -56,7 +56,7 @@ class Curves:
         return {label: self.columns[column] for label, column in pairs if column in self.columns}
 
 
-def history(history: Any, ax: Axes | None = None, *, metric: str | None = None, log: Any = "auto") -> Axes:
+def history(history: object, ax: Axes | None = None, *, metric: str | None = None, log: object = "auto") -> Axes:
     """Draw the training and validation curves of a fit over its epochs.
 
     A ring marks the epoch whose weights the model has, where the history tells it (``History.kept_epoch``); else the
@@ -105,7 +105,7 @@ def history(history: Any, ax: Axes | None = None, *, metric: str | None = None, 
         return draw_panels(figure, curves, log)
 
 
-def draw_panels(figure: Figure, curves: Curves, log: Any) -> Axes:
+def draw_panels(figure: Figure, curves: Curves, log: object) -> Axes:
     """A panel for the loss and each metric in an empty figure, whose size is set; returns the first."""
     n = len(curves.names)
     n_columns = n if n <= 3 else math.ceil(math.sqrt(n))
@@ -121,7 +121,7 @@ def draw_panels(figure: Figure, curves: Curves, log: Any) -> Axes:
     return found
 
 
-def _scale(name: str, values: dict[str, np.ndarray], log: Any) -> bool:
+def _scale(name: str, values: dict[str, np.ndarray], log: object) -> bool:
     """Whether the axis of these curves shall be logarithmic."""
     together = np.concatenate(list(values.values()))
     finite = together[np.isfinite(together)]

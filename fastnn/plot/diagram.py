@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -29,7 +29,7 @@ class Column:
     gap: float | None  # where the ellipsis stands
 
 
-def network(model: Any, ax: Axes | None = None, *, max_units: int = 12) -> Axes:
+def network(model: object, ax: Axes | None = None, *, max_units: int = 12) -> Axes:
     """Draw a network of Dense layers: circles are units, lines are weights; of any other model, its graph.
 
     A line is blue for a positive weight and orange for a negative one, and the wider the larger its size; widths

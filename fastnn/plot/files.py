@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import io
 import os
-from typing import Any
 
 from fastnn._base.types import StrPath
 from fastnn._base.writing import write_atomically
 from fastnn.plot import curves, style
 
 
-def save_history(fitted: Any, path: StrPath) -> None:
+def save_history(fitted: object, path: StrPath) -> None:
     """Write the curves of the loss and of each metric of a fit to a picture file, or that it had no whole epoch.
 
     Parameters

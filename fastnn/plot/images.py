@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,7 +18,7 @@ MOST_TILES = 64
 GAP = 1 / 14  # between tiles, in widths of a tile
 
 
-def weights(model: Any, layer: int = 0, ax: Axes | None = None) -> Axes:
+def weights(model: object, layer: int = 0, ax: Axes | None = None) -> Axes:
     """Draw the kernel of a layer: a row an input, a column a unit; white is zero.
 
     Parameters
@@ -59,7 +59,7 @@ def weights(model: Any, layer: int = 0, ax: Axes | None = None) -> Axes:
     return found
 
 
-def first_layer_images(model: Any, shape: Any, n: int | None = None, ax: Axes | None = None) -> Axes:
+def first_layer_images(model: object, shape: object, n: int | None = None, ax: Axes | None = None) -> Axes:
     """Draw what each unit of the first layer looks for in an image: its weights, in the image's shape.
 
     Units go in rows from the upper left. All have one scale: with one channel, white is zero; with three, the

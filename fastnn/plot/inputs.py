@@ -13,7 +13,7 @@ from fastnn._base.arrays import check_finite, numbers
 from fastnn.layers.parameter import check_shape
 
 
-def real(name: str, came: Any) -> np.ndarray:
+def real(name: str, came: object) -> np.ndarray:
     """Finite float64 numbers of any shape, at least one."""
     array = np.ascontiguousarray(numbers(name, came), dtype=np.float64)
     if not array.size:
@@ -31,7 +31,7 @@ def same_length(**arrays: np.ndarray) -> None:
         )
 
 
-def labels(name: str, came: Any, *, probabilities: bool = False) -> np.ndarray:
+def labels(name: str, came: object, *, probabilities: bool = False) -> np.ndarray:
     """A class label a row, ``(n,)``: whole numbers, booleans or text.
 
     One-hot rows stand for the index of their largest number. With ``probabilities``, so do rows of any numbers, and
@@ -103,7 +103,7 @@ def _kind(array: np.ndarray) -> str:
     return f"{'text' if array.dtype.kind == 'U' else 'numbers'} ({array.tolist()[0]!r}, ...)"
 
 
-def names(classes: Sequence[Any] | np.ndarray) -> list[str]:
+def names(classes: Sequence[object] | np.ndarray) -> list[str]:
     """Classes as texts for ticks and legends."""
     return [str(label) for label in classes]
 
@@ -117,7 +117,7 @@ def class_names(given: Any, classes: np.ndarray) -> list[str]:
     return names(given)
 
 
-def image_shape(came: Any, n: int, of: str) -> tuple[int, int, int]:
+def image_shape(came: object, n: int, of: str) -> tuple[int, int, int]:
     """The shape that a user gives to rows of ``n`` numbers, with the axis of channels; ``of`` says what has so many."""
     shape = check_shape("shape", came)
     if len(shape) not in (2, 3) or shape[2:] not in ((), (1,), (3,)):
@@ -127,7 +127,7 @@ def image_shape(came: Any, n: int, of: str) -> tuple[int, int, int]:
     return shape if len(shape) == 3 else (*shape, 1)  # type: ignore[return-value]  # three numbers
 
 
-def sizes_of_image(name: str, row: tuple[int, ...], shape: Any) -> tuple[int, int, int]:
+def sizes_of_image(name: str, row: tuple[int, ...], shape: object) -> tuple[int, int, int]:
     """Height, width and channels of what a row is: an image, or flat numbers whose ``shape`` the user gives."""
     if shape is not None:
         return image_shape(shape, math.prod(row), f"a row of {name} has {math.prod(row)}")

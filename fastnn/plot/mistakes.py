@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,7 +19,14 @@ MOST = 25
 
 
 def misclassified(
-    model: Any, x: Any, y: Any, labels: Any = None, ax: Axes | None = None, *, n: int | None = None, shape: Any = None
+    model: object,
+    x: object,
+    y: object,
+    labels: object = None,
+    ax: Axes | None = None,
+    *,
+    n: int | None = None,
+    shape: object = None,
 ) -> Axes:
     """Draw the images that a model takes for another class, the worst first.
 

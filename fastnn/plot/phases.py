@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def phases(profile: Any, ax: Axes | None = None) -> Axes:
+def phases(profile: object, ax: Axes | None = None) -> Axes:
     """Draw a profile as stacked bars: a bar for each operation of the model, then what is no operation's own.
 
     Milliseconds are those of all threads together. The parts of a bar are the columns of the profile's table: forward,

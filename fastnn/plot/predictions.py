@@ -11,13 +11,14 @@ from fastnn.plot import inputs, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from numpy.typing import ArrayLike
 
 MANY = 5000  # residuals from which points would hide each other, and cells count them
 MOST_CURVES = len(style.COLOURS)
 TOLERANCE = 1e-6  # by which single precision may carry a probability past 0 or 1
 
 
-def residuals(target: Any, prediction: Any, ax: Axes | None = None) -> Axes:
+def residuals(target: ArrayLike, prediction: ArrayLike, ax: Axes | None = None) -> Axes:
     """Draw residuals, target minus prediction, against predictions.
 
     Up to 5000 are points, of one colour an output; more are counted in hexagonal cells, all outputs together, on
@@ -62,7 +63,7 @@ def residuals(target: Any, prediction: Any, ax: Axes | None = None) -> Axes:
     return found
 
 
-def _outputs(name: str, came: Any) -> np.ndarray:
+def _outputs(name: str, came: object) -> np.ndarray:
     array = inputs.real(name, came)
     if array.ndim > 2:
         raise ValueError(f"{name} must have shape (n,) or (n, outputs), got {array.shape}")
@@ -89,7 +90,7 @@ def _count_in_cells(ax: Axes, predicted: np.ndarray, residual: np.ndarray) -> No
     ax.figure.colorbar(cells, ax=ax, label="residuals in a cell")
 
 
-def calibration(target: Any, probability: Any, ax: Axes | None = None, *, n_bins: int = 10) -> Axes:
+def calibration(target: object, probability: object, ax: Axes | None = None, *, n_bins: int = 10) -> Axes:
     """Draw how often what was predicted with some probability came true (a reliability curve).
 
     Predictions are sorted into ``n_bins`` equal intervals; a point is an interval's mean prediction and the share of
@@ -162,7 +163,7 @@ def _draw_histogram(ax: Axes, probability: np.ndarray, n_bins: int) -> None:
     )  # fmt: skip
 
 
-def _probabilities(came: Any) -> np.ndarray:
+def _probabilities(came: object) -> np.ndarray:
     shares = inputs.real("probability", came)
     if shares.ndim > 2:
         raise ValueError(f"probability must have shape (n,) or (n, classes), got {shares.shape}")

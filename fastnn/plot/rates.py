@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,7 +21,7 @@ DEFAULT_STEPS = 1000
 MOST_POINTS = 5000  # of a curve; more cannot be told apart on any screen
 
 
-def learning_rate(source: Any, steps: int | None = None, ax: Axes | None = None) -> Axes:
+def learning_rate(source: object, steps: int | None = None, ax: Axes | None = None) -> Axes:
     """Draw the learning rate over the steps (one step is one update, counted from 0), or over the epochs of a fit.
 
     The vertical axis is logarithmic where the rates are positive and span more than two decades. A schedule that
@@ -68,7 +68,7 @@ def learning_rate(source: Any, steps: int | None = None, ax: Axes | None = None)
     return found
 
 
-def _over_epochs(source: Any, steps: int | None) -> tuple[np.ndarray, np.ndarray]:
+def _over_epochs(source: object, steps: int | None) -> tuple[np.ndarray, np.ndarray]:
     epochs, columns = sources.columns(source)
     name = next((name for name in RATES if name in columns), None)
     if name is None:
@@ -78,7 +78,7 @@ def _over_epochs(source: Any, steps: int | None) -> tuple[np.ndarray, np.ndarray
     return epochs, columns[name]
 
 
-def _over_steps(source: Any, steps: int | None) -> tuple[np.ndarray, np.ndarray]:
+def _over_steps(source: object, steps: int | None) -> tuple[np.ndarray, np.ndarray]:
     if not isinstance(source, Schedule | Optimizer | Sequential):
         raise TypeError(
             f"source must be a schedule, an optimiser, a compiled model, or a History with a column "
@@ -92,7 +92,7 @@ def _over_steps(source: Any, steps: int | None) -> tuple[np.ndarray, np.ndarray]
     return x, schedule.rates(x) if isinstance(schedule, Schedule) else np.full(len(x), float(schedule))
 
 
-def _natural_length(schedule: Any) -> int:
+def _natural_length(schedule: object) -> int:
     """Steps after which a schedule shows no more news, and a quarter more; an exponential one five of its periods."""
     decay = getattr(schedule, "decay_steps", 0) * (5 if hasattr(schedule, "decay_rate") else 1)
     changes = max([decay + getattr(schedule, "warmup_steps", 0), *getattr(schedule, "boundaries", ())])

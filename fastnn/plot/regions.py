@@ -18,7 +18,7 @@ TINT = 0.5  # of a class's colour where the model is certain; points in full col
 FAINTEST = 0.12  # of it where the model is least certain
 
 
-def decision_regions(model: Any, x: Any, y: Any, ax: Axes | None = None, *, resolution: int = 200) -> Axes:
+def decision_regions(model: object, x: object, y: object, ax: Axes | None = None, *, resolution: int = 200) -> Axes:
     """Draw the classes that a model of two inputs decides for, with the training points over them.
 
     Regions have their class's colour, fainter where the model is less certain; a line parts them (two classes: where
@@ -78,7 +78,7 @@ def _edges(column: np.ndarray, resolution: int) -> np.ndarray:
     return np.linspace(low - margin, high + margin, resolution + 1)
 
 
-def _like(x: Any, grid: np.ndarray) -> Any:
+def _like(x: Any, grid: np.ndarray) -> object:
     """The grid as the frame that ``x`` is: scikit-learn's estimators warn when column names go missing."""
     return type(x)(grid, columns=x.columns) if hasattr(x, "iloc") and hasattr(x, "columns") else grid
 

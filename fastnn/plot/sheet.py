@@ -94,7 +94,7 @@ class Sheet:
         row, column = divmod(cell, self.n_columns)
         return column * (self.wide + GAP) + number * (1 + INNER), row * (self.head + self.ratio + GAP) + self.head
 
-    def draw(self, ax: Axes, cell: int, picture: np.ndarray, number: int = 0, **how: Any) -> AxesImage:
+    def draw(self, ax: Axes, cell: int, picture: np.ndarray, number: int = 0, **how: object) -> AxesImage:
         """Draw an image of a cell."""
         return draw(ax, picture, (*self.place(cell, number), 1.0, self.ratio), **how)
 
@@ -106,7 +106,7 @@ def columns(n: int, ratio: float) -> int:
     return min(fair or [n], key=lambda c: (math.ceil(n / c) * c - n) / n + EVEN * abs(math.log(c / square)))
 
 
-def draw(ax: Axes, picture: np.ndarray, box: tuple[float, float, float, float], **how: Any) -> AxesImage:
+def draw(ax: Axes, picture: np.ndarray, box: tuple[float, float, float, float], **how: object) -> AxesImage:
     """A picture from 0 to 1, grey or of three colours, or with another ``cmap``, in (left, top, width, height)."""
     left, top, width, height = box
     look: dict[str, Any] = {"cmap": "gray", "vmin": 0.0, "vmax": 1.0, "interpolation": "antialiased"} | how

@@ -20,14 +20,14 @@ FAINT = "#EFF5FA"  # for no slope, so that the map's edge is seen on white
 
 
 def saliency(
-    model: Any,
-    images: Any,
-    targets: Any = None,
+    model: object,
+    images: object,
+    targets: object = None,
     ax: Axes | None = None,
     *,
-    labels: Any = None,
+    labels: object = None,
     n: int | None = None,
-    shape: Any = None,
+    shape: object = None,
 ) -> Axes:
     """Draw beside each image how much a class's output changes with each pixel.
 
@@ -97,7 +97,7 @@ def _caption(name: str, value: float) -> str:
     return f"{style.shown(name, 14)} ({value:{'.3f' if 1e-3 <= abs(value) < 1e3 else '.2g'}})"
 
 
-def _classes(model: Any, network: Model) -> np.ndarray:
+def _classes(model: object, network: Model) -> np.ndarray:
     """What the outputs stand for."""
     shapes = network.layout.output_shapes
     if len(shapes) > 1 or len(shapes[0]) != 1:

@@ -29,7 +29,7 @@ class Dense:
     notes: list[str] = field(default_factory=list)  # layers without a kernel that follow
 
 
-def columns(source: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+def columns(source: object) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Epochs, counted from 1, and the values of each: of a History, its dict, a trained model or an estimator."""
     inside = getattr(source, "history", None)
     if hasattr(inside, "history"):  # of a model
@@ -47,14 +47,14 @@ def columns(source: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     return np.asarray(epochs if numbered else range(n_epochs)) + 1, values
 
 
-def kept_epoch(source: Any, n_epochs: int) -> int | None:
+def kept_epoch(source: object, n_epochs: int) -> int | None:
     """The index of the epoch whose weights a model has, of its History or of the model; None where nothing tells."""
     inside = getattr(source, "history", None)
     kept = getattr(inside if hasattr(inside, "history") else source, "kept_epoch", None)
     return kept if isinstance(kept, int) and 0 <= kept < n_epochs else None
 
 
-def _values(source: Any) -> dict[str, Any]:
+def _values(source: object) -> dict[str, object]:
     if isinstance(source, dict):
         return source
     if getattr(source, "loss_curve_", None) is not None:
@@ -72,7 +72,7 @@ def _values(source: Any) -> dict[str, Any]:
     )
 
 
-def _column(name: str, values: Any) -> np.ndarray:
+def _column(name: str, values: object) -> np.ndarray:
     try:
         column = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError):
@@ -82,7 +82,7 @@ def _column(name: str, values: Any) -> np.ndarray:
     return np.where(np.abs(column) > LARGEST, np.copysign(np.inf, column), column)
 
 
-def dense_layers(model: Any) -> list[Dense]:
+def dense_layers(model: object) -> list[Dense]:
     """The layers with a kernel of a Model, of an estimator's ``model_``, or of ``coefs_``."""
     model = getattr(model, "model_", model)
     if isinstance(model, Model):
@@ -100,7 +100,7 @@ def dense_layers(model: Any) -> list[Dense]:
     return found
 
 
-def network(model: Any) -> Model:
+def network(model: object) -> Model:
     """A built Model, or that of a fitted estimator, which reads one array of rows."""
     model = getattr(model, "model_", model)
     if not isinstance(model, Model):
@@ -113,7 +113,7 @@ def network(model: Any) -> Model:
     return model
 
 
-def is_graph(model: Any) -> bool:
+def is_graph(model: object) -> bool:
     """Whether this is a model that circles and lines cannot show: no chain, or with models inside."""
     if not isinstance(model, Model) or not model.knows_shape:
         return False

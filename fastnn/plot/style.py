@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
     from matplotlib.colors import Colormap
@@ -87,7 +89,7 @@ def styled() -> Iterator[None]:
         yield
 
 
-def _matplotlib() -> Any:
+def _matplotlib() -> ModuleType:
     try:
         import matplotlib
     except ImportError:
@@ -119,7 +121,7 @@ def new_figure(size: tuple[float, float]) -> Iterator[Figure]:
         raise
 
 
-def _pyplot_in_use() -> Any:
+def _pyplot_in_use() -> ModuleType | None:
     loaded, ipython = sys.modules.get("matplotlib.pyplot"), sys.modules.get("IPython")
     if loaded is None and ipython is not None and ipython.get_ipython() is not None:
         from matplotlib import pyplot
@@ -128,7 +130,7 @@ def _pyplot_in_use() -> Any:
     return loaded
 
 
-def checked(ax: Any) -> Axes:
+def checked(ax: object) -> Axes:
     """A user's ``ax``, or ``TypeError``."""
     from matplotlib.axes import Axes
 
@@ -137,7 +139,7 @@ def checked(ax: Any) -> Axes:
     return ax
 
 
-def legend(ax: Axes, *, outside: bool = False, **more: Any) -> Legend:
+def legend(ax: Axes, *, outside: bool = False, **more: object) -> Legend:
     """A legend in a free corner, or right of the picture where the figure's layout makes room for it."""
     if outside and ax.figure.get_layout_engine() is not None:
         more |= {"loc": "upper left", "bbox_to_anchor": (1.01, 1.0), "borderaxespad": 0.0}

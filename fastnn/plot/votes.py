@@ -45,7 +45,7 @@ def vote(model: Any, rows: Any, labels: np.ndarray) -> Votes:
     return Votes(shares, _classes(known, labels, shares.shape[1]), certain)
 
 
-def _ask(model: Any, rows: Any) -> Any:
+def _ask(model: object, rows: object) -> object:
     if isinstance(model, Sequential) and not model.built:  # predict would build it, with weights that mean nothing
         raise ValueError("the model has no weights yet; fit it first")
     for name in ("predict_proba", "predict"):
@@ -63,7 +63,7 @@ def _of_labels(given: np.ndarray, labels: np.ndarray) -> Votes:
     return Votes(np.eye(len(classes))[np.searchsorted(classes, given)], classes, certain=False)
 
 
-def _activated(model: Any, scores: np.ndarray) -> np.ndarray:
+def _activated(model: object, scores: np.ndarray) -> np.ndarray:
     """Probabilities of a model that was compiled to give logits."""
     if not getattr(getattr(model, "loss", None), "from_logits", False):
         return scores

@@ -7,12 +7,15 @@ nothing else. Names and arguments are those of Keras where Keras has them.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, is_dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from fastnn._base.arguments import check_name, number, unknown_attribute
 from fastnn._base.reprs import call_of
+
+if TYPE_CHECKING:
+    from fastnn._base.types import Config
 
 
 class Schedule:
@@ -48,7 +51,7 @@ class Schedule:
     def check(self) -> None:
         """Raise ``ValueError``/``TypeError`` that names the argument which is wrong."""
 
-    def __call__(self, step: Any) -> Any:
+    def __call__(self, step: Any) -> float | Any:
         """The rate at a step, or an array of rates at an array of steps."""
         rates = self.rates(np.atleast_1d(np.asarray(step)))
         return rates if np.ndim(step) else float(rates[0])
@@ -92,22 +95,22 @@ class Schedule:
     def __repr__(self) -> str:
         return call_of(self)
 
-    def config(self) -> dict[str, Any]:
+    def config(self) -> Config:
         """What the model file stores: the name of the class and its arguments; of one of your own the name alone."""
         if type(self).__module__.partition(".")[0] != "fastnn":
             return {"custom": type(self).__name__}
         return {"name": type(self).__name__, **self._arguments()}
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """All arguments by name, as Keras gives them."""
         return {**self._arguments(), "name": self.name}
 
-    def _arguments(self) -> dict[str, Any]:
+    def _arguments(self) -> dict[str, object]:
         given = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]  # dataclasses
         return {name: list(value) if isinstance(value, tuple) else value for name, value in given.items()}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
+    def from_config(cls, config: Config) -> Self:
         """The schedule with these arguments.
 
         Parameters

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import InitVar, dataclass
-from typing import Any
 
 import numpy as np
 
@@ -64,7 +63,7 @@ class StepDecay(ExponentialDecay):
     def __init__(self, initial_learning_rate: float, decay_steps: int, decay_rate: float = 0.1):
         super().__init__(initial_learning_rate, decay_steps, decay_rate, staircase=True)
 
-    def _arguments(self) -> dict[str, Any]:
+    def _arguments(self) -> dict[str, object]:
         return {k: v for k, v in super()._arguments().items() if k != "staircase"}
 
 

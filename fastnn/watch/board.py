@@ -11,7 +11,6 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
 
 
 class Board:
@@ -30,7 +29,7 @@ class Board:
         """How many pages are connected."""
         return self._readers
 
-    def post(self, name: str, message: dict[str, Any]) -> None:
+    def post(self, name: str, message: dict[str, object]) -> None:
         """Put a message in place of the last one of this name; it may hold no NaN and no infinity."""
         frame = f"event: {name}\ndata: {json.dumps(message, allow_nan=False, separators=(',', ':'))}\n\n".encode()
         with self._changed:

@@ -33,7 +33,7 @@ def watching(arguments: argparse.Namespace) -> Iterator[Watch]:
         yield watch
 
 
-def describe(watch: Watch, encoding: Encoding, points: tuple[Any, np.ndarray] | None, open_ended: bool) -> None:
+def describe(watch: Watch, encoding: Encoding, points: tuple[object, np.ndarray] | None, open_ended: bool) -> None:
     """Give the page what it shows of the rows.
 
     Parameters
@@ -69,7 +69,7 @@ def open_browser(address: str) -> None:
     threading.Thread(target=webbrowser.open, args=(address,), name="fastnn-open", daemon=True).start()
 
 
-def plane_of(encoding: Encoding, x: Any, y: np.ndarray) -> Plane | None:
+def plane_of(encoding: Encoding, x: object, y: np.ndarray) -> Plane | None:
     """The plane of encoded rows if they are two columns of numbers that vary and have no gaps, else None."""
     features: list[Any] = encoding.features.features if isinstance(encoding.features, TableFeatures) else []
     if [type(f) for f in features] != [NumberFeature] * 2 or not all(f.scale and not f.gaps for f in features):

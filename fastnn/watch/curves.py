@@ -65,7 +65,7 @@ class Curves:
                 self.best = index, losses[index]
         self._looked = max(self._looked, until)
 
-    def mark(self, history: dict[str, list[float]], kept: int | None) -> dict[str, Any] | None:
+    def mark(self, history: dict[str, list[float]], kept: int | None) -> dict[str, object] | None:
         """The epoch to mark with its values: the one that was ``kept`` (an index), else the best; None without any."""
         index = kept if kept is not None else self.best[0] if self.best else None
         if index is None or not 0 <= index < self.count:
@@ -73,7 +73,7 @@ class Curves:
         values = {name: finite(column[index]) for name, column in history.items() if index < len(column)}
         return {"epoch": self.first + index, "word": "best" if kept is None else "kept", "values": values}
 
-    def message(self) -> dict[str, Any]:
+    def message(self) -> dict[str, object]:
         """``epochs``, the ``series`` by name with a value an epoch, and ``stride``, the epochs between two points."""
         epochs = list(range(self.first, self.first + self.count, self.stride))
         series = {name: list(values) for name, values in (self._kept | self._late).items()}

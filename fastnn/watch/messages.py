@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 WINDOW = 2.0  # seconds over which the speed is taken
 
 
-def setup(model: Model, params: dict[str, Any], settings: dict[str, str]) -> dict[str, Any]:
+def setup(model: Model, params: dict[str, Any], settings: dict[str, str]) -> dict[str, object]:
     """The layers, and how they are trained; ``params`` are those of a callback, ``settings`` words to put first."""
     layers = []
     for item in model.layers:
@@ -33,7 +33,7 @@ def setup(model: Model, params: dict[str, Any], settings: dict[str, str]) -> dic
     return {"layers": layers, "settings": list(told.items())}
 
 
-def _batches(params: dict[str, Any]) -> str:
+def _batches(params: dict[str, object]) -> str:
     """Rows and updates; of a fit on batches that come as they are nobody may know either."""
     rows = f"{params['batch_size']:,} of {params['n_samples']:,} rows" if params["n_samples"] else "as they come"
     return f"{rows}, {params['steps']:,} updates an epoch" if params["steps"] else rows
@@ -43,7 +43,7 @@ def _shape(shape: tuple[int, ...]) -> str:
     return " by ".join(map(str, shape))
 
 
-def _optimizer(config: dict[str, Any]) -> str:
+def _optimizer(config: dict[str, object]) -> str:
     others = {key: value for key, value in config.items() if key not in ("name", "learning_rate")}
     told = [
         f"{_words(key)} {_told(value)}" for key, value in others.items() if value is not None and value is not False
@@ -58,7 +58,7 @@ def _told(value: Any) -> str:
     return _rate(value)
 
 
-def _rate(stored: Any) -> str:
+def _rate(stored: object) -> str:
     """A learning rate, or how it changes."""
     if not isinstance(stored, dict):
         return _value(stored)
@@ -70,7 +70,7 @@ def _rate(stored: Any) -> str:
     return f"{name} ({', '.join(told)})"
 
 
-def _value(value: Any) -> str:
+def _value(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -96,7 +96,7 @@ class Clock:
         """Updates of an epoch; 0 as long as nobody knows."""
         return self.params["steps"] or 0
 
-    def message(self, done: int, over: bool = False) -> dict[str, Any]:
+    def message(self, done: int, over: bool = False) -> dict[str, object]:
         """Numbers for ``done`` updates: over the last seconds while the fit runs, over all when it is ``over``."""
         now, steps = self.ended or time.monotonic(), self.params["steps"] or done + 1
         is_open = self.open_ended or not self.params["steps"]

@@ -65,7 +65,7 @@ class Plane:
         if not np.isfinite([x.min(), x.max()]).all():
             raise ValueError("x holds NaN or infinities, which have no place in a picture")
 
-    def __deepcopy__(self, memo: Any) -> Plane:
+    def __deepcopy__(self, memo: object) -> Plane:
         """Itself: ``fit_many`` copies callbacks, and need not copy their rows."""
         return self
 
@@ -151,7 +151,7 @@ def _bytes(shares: np.ndarray) -> str:
     return base64.b64encode(whole.astype(np.uint8).tobytes()).decode()
 
 
-def _raw(values: Any, unit: Unit) -> Any:
+def _raw(values: Any, unit: Unit) -> object:
     return unit[0] + unit[1] * values
 
 

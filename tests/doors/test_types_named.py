@@ -16,7 +16,6 @@ HANDED_IN = {  # files, or rooms, and the names that may be anything there
     "plot": {"layer", "model"},  # models of ours, and estimators of anybody's
     "interop": {"edge", "layer", "model", "node"},  # classes of libraries without types
     "utils.py": {"model"},  # plot_model, as plot
-    "models/cloning.py": {"model"},  # checked there
     "layers/wrapping.py": {"layer"},  # a layer, or its configuration
     "layers/quantized.py": {"layer"},  # a layer of several kinds, by whose attributes it goes
     "sklearn/base.py": {"model"},  # of estimators, which joblib and scikit-learn type as anything

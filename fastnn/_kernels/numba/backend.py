@@ -232,7 +232,7 @@ class _Compiled:
         self.compiling = threading.RLock()
         self.prepared: dict[int, weakref.ref[Plan]] = {}  # plans by id
 
-    def _entry(self, signature: tuple[Any, ...]) -> Any:
+    def _entry(self, signature: tuple[object, ...]) -> Any:
         named = table.renamed(execute, f"execute_{self.digest}")
         dispatcher = table.cached(lambda **more: njit(**OPTIONS, **more)(named))
         with uncollected():

@@ -52,7 +52,7 @@ def _on_numbers() -> ModuleType:
 ON_NUMBERS = _on_numbers()
 
 
-def compiled(formula: Callable[..., Any], compiler: Callable[..., Any] = inlined, **known: Any) -> Any:
+def compiled(formula: Callable[..., object], compiler: Callable[..., object] = inlined, **known: object) -> Any:
     """The formula on single numbers, with the functions it calls, all compiled by ``compiler`` but those ``known``."""
     given = formula.__globals__ | known
     own = {

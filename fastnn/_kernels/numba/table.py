@@ -100,7 +100,7 @@ def renamed(function: Any, name: str) -> Any:
     return copy
 
 
-def cached(make: Callable[..., Any]) -> Any:
+def cached(make: Callable[..., object]) -> Any:
     """``make(cache=True)``, or ``make()`` where no folder can be written: compile in every process."""
     try:
         return make(cache=True)

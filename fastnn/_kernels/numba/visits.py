@@ -73,7 +73,7 @@ class Way(Family):
     def __init__(self) -> None:
         super().__init__("visit", {0: _come}, ARGUMENTS, types.void, lambda number: (types.int64,) * 7)
 
-    def compile(self, code: int, number: Any, digest: str) -> Any:
+    def compile(self, code: int, number: object, digest: str) -> Any:
         return _Held()
 
 

@@ -14,9 +14,6 @@ from fastnn.layers import Activation, Concatenate, Rescaling
 from fastnn.layers.edges import Edge
 from fastnn.layers.windows import Windows
 
-if TYPE_CHECKING:
-    pass
-
 MOST_ZEROS = 1 << 26  # numbers of a kernel with zeros between its groups
 Sides = Sequence[tuple[int, int]]
 

@@ -14,9 +14,6 @@ from fastnn.tables.features import Encoded
 from fastnn.tables.target import Classes, Target
 from fastnn.tables.texts import TextFeatures
 
-if TYPE_CHECKING:
-    pass
-
 Places = list[tuple[int, slice]]  # which array, and which of its columns
 
 
