@@ -9,6 +9,7 @@ import pytest
 from c_cases import CASES
 from c_compilers import ARM, STRICT, called, checked, emulated, library, needs, run
 from graph_models import GRAPHS
+from listed import assert_listed
 from spaces import OF_MODELS
 
 from fastnn.activations import ActivationCode
@@ -53,8 +54,8 @@ def exported(folder, cases, **options):
 
 
 def test_every_layer_operation_and_activation_is_known():
-    assert set(CASES) == set(LAYERS) - REFUSED
-    assert set(EMITTERS) == OF_MODELS
+    assert_listed(CASES, set(LAYERS) - REFUSED, "CASES of tests/c_cases.py")
+    assert_listed(EMITTERS, OF_MODELS, "EMITTERS of fastnn/interop/c/kinds/__init__.py")
     assert {activation(int(code)) for code in ActivationCode} <= set(pieces("float32"))
 
 

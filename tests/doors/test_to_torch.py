@@ -8,6 +8,7 @@ import pickle
 import numpy as np
 import pytest
 from exchange_cases import ALL, CHAINS, MODELS, OWN, as_list, model_of, outputs_of, rows_for
+from listed import assert_listed
 from oracles import torch_library
 from spaces import OF_MODELS
 
@@ -47,8 +48,9 @@ def test_every_layer_and_every_operation_has_a_case():
     found = {type(layer) for case in [*CHAINS.values(), *OWN.values()] for layer in case[0]}
     for name in (*MODELS, "with_mask"):
         found |= {type(layer) for layer in model_of(name).layout.layers}
-    assert set(layers.LAYERS.values()) - found == {layers.InputLayer, layers.Lambda}
-    assert PARTS.keys() | {"own"} == OF_MODELS
+    wanted = set(layers.LAYERS.values()) - {layers.InputLayer, layers.Lambda}
+    assert_listed(found & wanted, wanted, "CHAINS or OWN of tests/exchange_cases.py")
+    assert_listed(PARTS.keys() | {"own"}, OF_MODELS, "PARTS of fastnn/interop/torch/parts.py")
 
 
 @pytest.mark.parametrize("case", ["conv2d", "transposed1d", "translator", "encoder", "gru_before"])

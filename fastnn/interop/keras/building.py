@@ -18,7 +18,6 @@ from fastnn.layers.parameter import stated
 if TYPE_CHECKING:
     from fastnn.models.model import Model
 
-UNKNOWN = (layers.Scale, layers.PositionEmbedding, layers.ParametricActivation, layers.Periodic)
 ACTIVATING = ("activation", "recurrent_activation")
 APART = ("dtype", "batch_input_shape", "trainable")  # that are given otherwise
 INNER = ("layer", "backward_layer")
@@ -66,7 +65,8 @@ class Builder:
 
     def _layer(self, layer: Any) -> Any:
         kind = type(layer).__name__
-        if type(layer) not in layers.LAYERS.values() or isinstance(layer, (*UNKNOWN, layers.Lambda)):
+        theirs = None if isinstance(layer, layers.Lambda) else getattr(self.keras.layers, kind, None)
+        if theirs is None or type(layer) not in layers.LAYERS.values():
             raise TypeError(f"layer {layer.name!r} is a {kind}, which Keras has not")
         config = {name: value for name, value in layer.get_config().items() if name not in APART}
         for word in ACTIVATING:
@@ -77,7 +77,7 @@ class Builder:
                 config[word] = self.keras.layers.serialize(self._layer(getattr(layer, word)))
         if isinstance(layer, layers.Normalization):
             config |= _statistics(layer)
-        made = getattr(self.keras.layers, kind).from_config(_plain(config) | {"dtype": self.dtype})
+        made = theirs.from_config(_plain(config) | {"dtype": self.dtype})
         made.trainable = layer.trainable
         return made
 
