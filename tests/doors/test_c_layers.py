@@ -59,6 +59,12 @@ def test_every_layer_operation_and_activation_is_known():
     assert {activation(int(code)) for code in ActivationCode} <= set(pieces("float32"))
 
 
+def test_an_operation_without_a_counterpart_is_named(tmp_path, monkeypatch):
+    monkeypatch.delitem(EMITTERS, "scale")
+    with pytest.raises(TypeError, match="layer 'scale' is an operation 'scale', which exported C has not"):
+        to_c(CASES["Scale"][0](), tmp_path)
+
+
 @needs("gcc")
 def test_every_kind_of_layer_gives_what_predict_gives(tmp_path):
     made = exported(tmp_path, FIRST)

@@ -53,6 +53,13 @@ def test_every_layer_and_every_operation_has_a_case():
     assert_listed(PARTS.keys() | {"own"}, OF_MODELS, "PARTS of fastnn/interop/torch/parts.py")
 
 
+def test_an_operation_without_a_counterpart_is_named(monkeypatch):
+    torch_library()
+    monkeypatch.delitem(PARTS, "scale")
+    with pytest.raises(TypeError, match="is an operation 'scale', which PyTorch has no counterpart for"):
+        to_torch(Sequential([layers.Scale(input_shape=(2,))]))
+
+
 @pytest.mark.parametrize("case", ["conv2d", "transposed1d", "translator", "encoder", "gru_before"])
 def test_double_precision_travels(case):
     torch_library()
