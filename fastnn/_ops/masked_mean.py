@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastnn._ops.base import Op, When
+from fastnn._ops.pool import MANY
 
 if TYPE_CHECKING:
     from fastnn._ops.views import Views
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
 
 def forward(op: np.void, a: Views, when: When) -> None:
     x, counts = rows_of(op, a)
-    a.y[...] = np.where(counts, x, 0).sum(axis=1) / number(counts).astype(x.dtype)
+    wide = np.float64 if x.shape[1] > MANY else x.dtype
+    a.y[...] = np.where(counts, x, 0).sum(axis=1, dtype=wide) / number(counts).astype(wide)
 
 
 def backward(op: np.void, a: Views, when: When) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fastnn._ops.views import Views
 
 GEOMETRY = ("h", "w", "c", "oh", "ow", "kh", "kw", "sh", "sw", "top", "left", "dh", "dw", "average")  # dh and dw are 1
+MANY = 256  # numbers of a window: the sum of more than so many is made in twice the precision
 
 
 def forward(op: np.void, a: Views, when: When) -> None:
@@ -52,11 +53,11 @@ def largest(x: np.ndarray, size: Sizes) -> np.ndarray:
 
 def means(x: np.ndarray, size: Sizes) -> np.ndarray:
     """``(samples, oh, ow, channels)``."""
-    image = windows.padded(x, size)
+    image = windows.padded(x.astype(np.float64) if size.kh * size.kw > MANY else x, size)
     total: Any = 0
     for ky, kx in windows.taps(size):
         total = total + windows.tap(image, size, ky, kx)
-    found: np.ndarray = total / counts(size, x.dtype)
+    found: np.ndarray = (total / counts(size, image.dtype)).astype(x.dtype)
     return found
 
 

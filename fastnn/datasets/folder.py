@@ -1,12 +1,14 @@
 """Folders of pictures: a folder for each class, PNG, JPEG and what else Pillow reads (extra ``image``).
 
 ``FOLDER/cat/1.png, FOLDER/dog/7.jpg ...``; where there are folders ``train`` and ``test`` (or ``val``, ``valid``,
-``validation``) with such folders, rows to train on and to test on. A folder of pictures alone has no classes.
+``validation``) with such folders, rows to train on and to test on. A folder of pictures alone has no classes. Hidden
+files are left out, and pictures stand as EXIF notes say.
 """
 
 from __future__ import annotations
 
 import itertools
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +27,16 @@ if TYPE_CHECKING:
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
 PARTS = {"train": ("train",), "test": ("test", "val", "valid", "validation")}
+ORIENTATION = 0x0112  # EXIF's tag, and what brings a picture upright, by Pillow's names
+UPRIGHT = {
+    2: "FLIP_LEFT_RIGHT",
+    3: "ROTATE_180",
+    4: "FLIP_TOP_BOTTOM",
+    5: "TRANSPOSE",
+    6: "ROTATE_270",
+    7: "TRANSVERSE",
+    8: "ROTATE_90",
+}
 GREY = ("1", "L", "LA", "I", "I;16", "F")  # Pillow's modes without colours
 
 
@@ -92,6 +104,8 @@ def read_image_folder(
     top = _part(Path(folder), part)
     named: list[tuple[str | None, Path]] = [(each.name, file) for each in _folders(top) for file in _files(each)]
     loose: list[tuple[str | None, Path]] = [(None, file) for file in _files(top)]
+    if named:
+        _check_depth(top)
     if not named and not loose:
         raise ValueError(f"{folder} has no picture ({', '.join(ENDINGS)}), and no folder of pictures")
     found, bad = _opened(named or loose, size, channels, damaged, max_bytes)
@@ -99,6 +113,17 @@ def read_image_folder(
     check_same_size([(file, array) for (_, file, _), array in zip(found, arrays, strict=True)])
     classes = None if not named else np.array([name for name, _, _ in found])
     return Pictures(np.stack(arrays), classes, tuple(bad))
+
+
+def _check_depth(top: Path) -> None:
+    """``ValueError`` where a folder beside those of classes has pictures a folder deeper alone, and would be lost."""
+    for each in _folders(top):
+        inner = None if _files(each) else next((inner for inner in _folders(each) if _files(inner)), None)
+        if inner is not None:
+            raise ValueError(
+                f"{each} has no picture and {inner} has; a class is a folder with its pictures directly in it: "
+                f"move them up, or {each.name} elsewhere"
+            )
 
 
 def check_same_size(arrays: list[tuple[Path, np.ndarray]]) -> None:
@@ -151,7 +176,7 @@ def _pillow() -> ModuleType:
 def _array(picture: Image.Image, size: tuple[int, int] | None, channels: int | None) -> np.ndarray:
     """The bytes of one of Pillow's pictures, in colours where it has them or ``channels`` wants them."""
     mode = {None: "L" if picture.mode in GREY else "RGB", 1: "L", 3: "RGB"}[channels]
-    made = _in_bytes(picture).convert(mode)
+    made = _upright(picture, _in_bytes(picture).convert(mode))
     return np.array(made if size is None else made.resize(size[::-1], _pillow().BILINEAR), np.uint8)
 
 
@@ -170,6 +195,15 @@ def _in_bytes(picture: Image.Image) -> Image.Image:
     return made
 
 
+def _upright(picture: Any, made: Any) -> Any:
+    """What was made of a picture, turned as viewers show it; cameras write how they were held beside what they saw."""
+    try:
+        turn = UPRIGHT.get(picture.getexif().get(ORIENTATION))
+    except (OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, struct.error):
+        return made  # notes that cannot be read
+    return made if turn is None else made.transpose(_pillow().Transpose[turn])
+
+
 def _part(folder: Path, part: str) -> Path:
     """The folder of a part, or the folder itself where it has no parts."""
     inside = {each.name.lower(): each for each in _folders(folder)}
@@ -186,7 +220,8 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def _is_picture(file: Path) -> bool:
-    return file.suffix.lower() in ENDINGS and file.is_file()
+    """Hidden files are none: macOS leaves a ``._1.png``, which is no picture, beside each ``1.png``."""
+    return file.suffix.lower() in ENDINGS and not file.name.startswith(".") and file.is_file()
 
 
 def _files(folder: Path) -> list[Path]:

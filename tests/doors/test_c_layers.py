@@ -9,6 +9,7 @@ import pytest
 from c_cases import CASES
 from c_compilers import ARM, STRICT, called, checked, emulated, library, needs, run
 from graph_models import GRAPHS
+from listed import assert_listed
 from spaces import OF_MODELS
 
 from fastnn.activations import ActivationCode
@@ -53,9 +54,15 @@ def exported(folder, cases, **options):
 
 
 def test_every_layer_operation_and_activation_is_known():
-    assert set(CASES) == set(LAYERS) - REFUSED
-    assert set(EMITTERS) == OF_MODELS
+    assert_listed(CASES, set(LAYERS) - REFUSED, "CASES of tests/c_cases.py")
+    assert_listed(EMITTERS, OF_MODELS, "EMITTERS of fastnn/interop/c/kinds/__init__.py")
     assert {activation(int(code)) for code in ActivationCode} <= set(pieces("float32"))
+
+
+def test_an_operation_without_a_counterpart_is_named(tmp_path, monkeypatch):
+    monkeypatch.delitem(EMITTERS, "scale")
+    with pytest.raises(TypeError, match="layer 'scale' is an operation 'scale', which exported C has not"):
+        to_c(CASES["Scale"][0](), tmp_path)
 
 
 @needs("gcc")

@@ -68,6 +68,45 @@ def test_a_damaged_picture_is_named_or_left_out(bars):
     assert found.damaged == (str(bad),)
 
 
+def test_hidden_files_are_no_pictures(bars, tmp_path):
+    (bars / "lying" / "._04.png").write_bytes(b"\0\5\x16\7")  # as macOS leaves them
+    picture(bars / ".hidden" / "1.png", np.zeros((12, 10)))
+    assert set(read_image_folder(bars).classes) == {"lying", "standing"}
+    assert len(read_image_folder(bars).x) == 60
+    (tmp_path / "alone").mkdir()
+    (tmp_path / "alone" / "._1.png").write_bytes(b"\0\5\x16\7")
+    with pytest.raises(ValueError, match="has no picture"):
+        read_image_folder(tmp_path / "alone")
+
+
+def test_a_class_whose_pictures_stand_deeper_is_not_lost(bars):
+    picture(bars / "leaning" / "left" / "1.png", np.zeros((12, 10)))
+    with pytest.raises(ValueError, match=r"leaning has no picture and .*left has; .* move them up"):
+        read_image_folder(bars)
+    picture(bars / "leaning" / "1.png", np.zeros((12, 10)))  # folders beside pictures are nobody's business
+    assert len(read_image_folder(bars).x) == 61
+
+
+@pytest.mark.parametrize("orientation", range(10))
+@pytest.mark.parametrize("ending", ["png", "jpg"])
+def test_pictures_stand_as_cameras_say(tmp_path, orientation, ending):
+    ops = pytest.importorskip("PIL.ImageOps")
+    seen = np.zeros((16, 32, 3), np.uint8)
+    seen[:8, :8], seen[8:, :8], seen[:8, 24:] = (255, 0, 0), (0, 255, 0), (0, 0, 255)
+    notes = Image.Exif()
+    notes[0x0112] = orientation
+    Image.fromarray(seen).save(tmp_path / f"1.{ending}", exif=notes)
+    with Image.open(tmp_path / f"1.{ending}") as saved:
+        right = np.asarray(ops.exif_transpose(saved).convert("RGB"))
+    np.testing.assert_array_equal(read_image_folder(tmp_path).x[0], right)
+    assert right.shape == ((32, 16, 3) if 5 <= orientation <= 8 else (16, 32, 3))
+
+
+def test_notes_that_cannot_be_read_turn_nothing(tmp_path):
+    Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8)).save(tmp_path / "1.png", exif=b"Exif\0\0II*\0\x08")
+    assert read_image_folder(tmp_path).x[0].ravel().tolist() == list(range(64))
+
+
 def test_sizes_that_differ_are_named_or_made_one(bars):
     picture(bars / "lying" / "99.png", np.zeros((7, 8)))
     with pytest.raises(ValueError, match=r"00.png is 12 x 10 and .*99.png is 7 x 8"):

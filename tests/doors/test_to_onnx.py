@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+from listed import assert_listed
 from onnx_models import EXAMPLES, OPEN, compare, predicted, rows_for, run, settled
 
 from fastnn import Input, Model, Sequential, layers, tables
@@ -20,7 +21,8 @@ UNREAD = ("Scan", "Equal")  # what masks become, and is no layer of ours by itse
 
 
 def test_every_layer_kind_has_an_example():
-    assert {name for name in EXAMPLES if not name.startswith("activation")} | OF_A_USER == set(LAYERS)
+    names = {name for name in EXAMPLES if not name.startswith("activation")} | OF_A_USER
+    assert_listed(names, LAYERS, "EXAMPLES of tests/onnx_models.py")
 
 
 @pytest.mark.parametrize("kind", EXAMPLES)

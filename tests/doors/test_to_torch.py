@@ -8,6 +8,7 @@ import pickle
 import numpy as np
 import pytest
 from exchange_cases import ALL, CHAINS, MODELS, OWN, as_list, model_of, outputs_of, rows_for
+from listed import assert_listed
 from oracles import torch_library
 from spaces import OF_MODELS
 
@@ -47,8 +48,16 @@ def test_every_layer_and_every_operation_has_a_case():
     found = {type(layer) for case in [*CHAINS.values(), *OWN.values()] for layer in case[0]}
     for name in (*MODELS, "with_mask"):
         found |= {type(layer) for layer in model_of(name).layout.layers}
-    assert set(layers.LAYERS.values()) - found == {layers.InputLayer, layers.Lambda}
-    assert PARTS.keys() | {"own"} == OF_MODELS
+    wanted = set(layers.LAYERS.values()) - {layers.InputLayer, layers.Lambda}
+    assert_listed(found & wanted, wanted, "CHAINS or OWN of tests/exchange_cases.py")
+    assert_listed(PARTS.keys() | {"own"}, OF_MODELS, "PARTS of fastnn/interop/torch/parts.py")
+
+
+def test_an_operation_without_a_counterpart_is_named(monkeypatch):
+    torch_library()
+    monkeypatch.delitem(PARTS, "scale")
+    with pytest.raises(TypeError, match="is an operation 'scale', which PyTorch has no counterpart for"):
+        to_torch(Sequential([layers.Scale(input_shape=(2,))]))
 
 
 @pytest.mark.parametrize("case", ["conv2d", "transposed1d", "translator", "encoder", "gru_before"])

@@ -13,6 +13,7 @@ import golden
 import numpy as np
 import pytest
 from golden_cases import CASES, PAIRS, Case
+from listed import assert_listed
 from spaces import OF_MODELS, OF_POLICIES
 
 import fastnn
@@ -90,7 +91,7 @@ def test_bits_do_not_depend_on_numpys_and_the_c_librarys_choice_of_instructions(
 
 
 def test_the_file_has_no_record_but_those_of_the_cases():
-    assert RECORDS.keys() == {f"{case.name}-{dtype}" for case, dtype in PAIRS}
+    assert_listed(RECORDS, (f"{case.name}-{dtype}" for case, dtype in PAIRS), f"tests/golden.json, {golden.REMAKE}")
 
 
 def test_the_bits_differ_between_cases_and_move():
@@ -113,7 +114,7 @@ def test_the_cases_meet_every_definition_and_every_way_through_the_plan():
     assert {int(plan.optimizer["code"]) for plan in plans} == set(map(int, OptimizerCode))
     assert {int(plan.optimizer["clip"]) for plan in plans} == set(map(int, ClipCode))
     met = {OPS[int(code)].name for plan in plans for code in plan.ops["kind"]}
-    assert met == (OF_MODELS | OF_POLICIES) - OF_GRAPHS - OF_OTHERS
+    assert_listed(met, (OF_MODELS | OF_POLICIES) - OF_GRAPHS - OF_OTHERS, "the models of tests/golden_cases.py")
     assert {int(code) for plan in plans for code in plan.metrics["statistic"]} == set(map(int, StatisticCode))
     assert any(plan.header["has_penalty"] for plan in plans)
     assert any(case.rows % case.batch_size == 1 for case in CASES)

@@ -10,6 +10,7 @@ import itertools
 
 import numpy as np
 import pytest
+from listed import assert_listed
 from networks import EVERY_LOSS, Stage, draw, draw_target, loss_id, network, output_activation
 from spaces import OF_MODELS
 from tolerance import DIFFERENCE_STEP, difference_limit
@@ -232,4 +233,4 @@ def test_every_kind_of_operation_has_a_stack_here_or_differences_of_its_own(rng)
     }
     nets = [network(rng, layers, shape, loss="mean_squared_error") for layers, shape in STACKS.values()]
     met = {KINDS[int(kind)] for net in nets for kind in net.plan.ops["kind"]}
-    assert met | of_their_own == OF_MODELS
+    assert_listed(met | of_their_own, OF_MODELS, "STACKS of tests/kernels/test_gradients.py")

@@ -109,6 +109,8 @@ class Function:
             self.at = i
             parts = [*filter(None, [self.joined.get(step.output)]), step]
             self.lines.append(f"/* {remark(', '.join(f'{label(part)}: {part.op.name}' for part in parts))} */")
+            if step.op.name not in emitters:
+                raise TypeError(f"layer {label(step)!r} is an operation {step.op.name!r}, which exported C has not")
             emitters[step.op.name](self, step)
 
     def x(self, step: Step, i: int = 0) -> str:

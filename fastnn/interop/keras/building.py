@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from fastnn.models.model import Model
 
-UNKNOWN = (layers.Scale, layers.PositionEmbedding, layers.ParametricActivation, layers.Periodic)
 ACTIVATING = ("activation", "recurrent_activation")
 APART = ("dtype", "batch_input_shape", "trainable")  # that are given otherwise
 INNER = ("layer", "backward_layer")
@@ -70,7 +69,8 @@ class Builder:
 
     def _layer(self, layer: Layer) -> Any:
         kind = type(layer).__name__
-        if type(layer) not in layers.LAYERS.values() or isinstance(layer, (*UNKNOWN, layers.Lambda)):
+        theirs = None if isinstance(layer, layers.Lambda) else getattr(self.keras.layers, kind, None)
+        if theirs is None or type(layer) not in layers.LAYERS.values():
             raise TypeError(f"layer {layer.name!r} is a {kind}, which Keras has not")
         config = {name: value for name, value in layer.get_config().items() if name not in APART}
         for word in ACTIVATING:
@@ -81,7 +81,7 @@ class Builder:
                 config[word] = self.keras.layers.serialize(self._layer(getattr(layer, word)))
         if isinstance(layer, layers.Normalization):
             config |= _statistics(layer)
-        made = getattr(self.keras.layers, kind).from_config(_plain(config) | {"dtype": self.dtype})
+        made = theirs.from_config(_plain(config) | {"dtype": self.dtype})
         made.trainable = layer.trainable
         return made
 

@@ -32,7 +32,7 @@ def part_of(operation: Operation, shapes: Sequence[Shape], layer: Layer, shape: 
     Raises
     ------
     TypeError
-        it is NumPy code of the user's own.
+        it is NumPy code of the user's own, or of a kind that has no part here.
     """
     kind = operation.op.name
     if kind == "own":
@@ -41,6 +41,8 @@ def part_of(operation: Operation, shapes: Sequence[Shape], layer: Layer, shape: 
             f"leave it out, or write it as a module of torch.nn and put it between two exported models"
         )
     moved = _moved(layer, shape) if kind == "copy" else None
+    if moved is None and kind not in PARTS:
+        raise TypeError(f"layer {layer.name!r} is an operation {kind!r}, which PyTorch has no counterpart for")
     return moved or PARTS[kind](operation, list(shapes))
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from fastnn._kernels.numba.compile import inlined, kernel
 from fastnn._kernels.numba.ops.arrays import adds, input_gradient, output_gradient, read, written
+from fastnn._ops.pool import MANY
 
 
 @inlined
@@ -34,12 +37,24 @@ def mean_of_rows(x, mask, y, rows, n):
     for sample in range(y.shape[0] // n):
         out, counted = y[sample * n : (sample + 1) * n], number(mask, sample * rows, rows)
         out[:] = 0
-        for i in range(sample * rows, (sample + 1) * rows):
-            if mask[i] != 0:
-                for j in range(n):
-                    out[j] += x[i * n + j]
+        if rows > MANY:
+            sums = np.zeros(n, np.float64)
+            add_those_that_count(x, mask, sample * rows, rows, sums)
+            for j in range(n):
+                out[j] = sums[j] / counted
+            continue
+        add_those_that_count(x, mask, sample * rows, rows, out)
         for j in range(n):
             out[j] /= counted
+
+
+@kernel
+def add_those_that_count(x, mask, first, rows, sums):
+    n = sums.shape[0]
+    for i in range(first, first + rows):
+        if mask[i] != 0:
+            for j in range(n):
+                sums[j] += x[i * n + j]
 
 
 @kernel

@@ -12,11 +12,17 @@ from fastnn._kernels.numba.compile import inlined, kernel, small_kernel
 from fastnn._kernels.numba.ops.arrays import adds, input_gradient, output_gradient, read, written
 from fastnn._kernels.numba.vector.runs import add_runs, give_to_largest, take_larger_runs
 from fastnn._kernels.numba.windows import inside, place, sizes
+from fastnn._ops.pool import MANY
 
 
 @inlined
 def forward(op, arrays, when):
-    pool(op, read(op, arrays, 0, when.n_rows), written(op, arrays, when.n_rows), when.n_rows)
+    x, y = read(op, arrays, 0, when.n_rows), written(op, arrays, when.n_rows)
+    size = sizes(op)
+    if size[13] and size[5] * size[6] > MANY:
+        means_of_many(op, x, y, when.n_rows)
+    else:
+        pool(op, x, y, when.n_rows)
 
 
 @inlined
@@ -43,6 +49,24 @@ def pool(op, x, y, n_rows):
                     take_larger_runs(y, to, c, x, at, sw * c, times, c)
         if average:
             divide(op, line, y[line * ow * c : (line + 1) * ow * c])
+
+
+@kernel
+def means_of_many(op, x, y, n_rows):
+    """Means of windows of many numbers, whose sums are made in float64."""
+    h, wide, c, oh, ow, kh, kw, sh, sw, top, left, _, _, _ = sizes(op)
+    sums = np.zeros(c, np.float64)
+    for out in range(n_rows * oh * ow):
+        line, down, across = out // ow, out // ow % oh * sh - top, out % ow * sw - left
+        sums[:] = 0
+        for i in range(max(down, 0), min(down + kh, h)):
+            for k in range(max(across, 0), min(across + kw, wide)):
+                at = ((line // oh * h + i) * wide + k) * c
+                for j in range(c):
+                    sums[j] += x[at + j]
+        count = taps_inside(line % oh, sh, top, kh, h) * taps_inside(out % ow, sw, left, kw, wide)
+        for j in range(c):
+            y[out * c + j] = sums[j] / count
 
 
 @kernel

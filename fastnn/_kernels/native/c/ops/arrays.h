@@ -28,6 +28,13 @@ static real *op_dx(const fnn_op *op, const fnn_model *model, int i) {
     return offset < 0 ? NULL : place(model, offset);
 }
 
+/* sum + number, where `lost` is what earlier roundings have added too much, and then what this one has (Kahan 1965). */
+INLINE vf vec_add_kept(vf sum, vf number, vf *lost) {
+    const vf term = vf_sub(number, *lost), next = vf_add(sum, term), more = vf_sub(vf_sub(next, sum), term);
+    *lost = vf_select(vf_lt(vf_abs(more), vf_set1(REAL_INFINITY)), more, vf_zero());
+    return next;
+}
+
 static void add_row(const real *from, int64_t n, real *to) {
     int64_t j = 0;
     for (; j <= n - LANES; j += LANES) vf_store(to + j, vf_add(vf_load(to + j), vf_load(from + j)));

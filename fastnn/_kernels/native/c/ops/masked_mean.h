@@ -7,6 +7,8 @@ FNN_LENT_OP(MASKED_MEAN, masked_mean)
 
 #include "arrays.h"
 
+#define MEAN_MANY 256 /* rows: MANY of _ops/pool.py */
+
 typedef struct {
     const real *from, *mask;
     real *to;
@@ -23,9 +25,13 @@ static vf number_that_count(const real *mask, int64_t rows) {
 
 INLINE void mean_part(const void *context, int64_t j, int some) {
     const mean_run *run = context;
-    vf sum = vf_zero();
+    const int many = run->rows > MEAN_MANY;
+    vf sum = vf_zero(), lost = vf_zero();
     for (int64_t i = 0; i < run->rows; i++)
-        if (run->mask[i] != 0) sum = vf_add(sum, vec_load(run->from + i * run->n + j, some));
+        if (run->mask[i] != 0) {
+            const vf number = vec_load(run->from + i * run->n + j, some);
+            sum = many ? vec_add_kept(sum, number, &lost) : vf_add(sum, number);
+        }
     vec_store(run->to + j, vf_div(sum, run->number), some);
 }
 

@@ -13,6 +13,7 @@ FNN_OP(POOL, pool)
 #include "windows.h"
 
 enum { POOL_AVERAGE = 13, POOL_ACROSS = 4 /* vectors of channels that are pooled together */ };
+enum { POOL_MAXIMUM, POOL_MEAN, POOL_MEAN_OF_MANY, POOL_MANY = 256 /* MANY of _ops/pool.py */ };
 
 typedef struct {
     windows s;
@@ -23,8 +24,9 @@ typedef struct {
 } pooling;
 
 static pooling pooling_of(const fnn_op *op) {
-    pooling v = {.s = windows_of(op), .average = op->geometry[POOL_AVERAGE] != 0};
+    pooling v = {.s = windows_of(op)};
     const windows *s = &v.s;
+    v.average = !op->geometry[POOL_AVERAGE] ? POOL_MAXIMUM : s->kh * s->kw > POOL_MANY ? POOL_MEAN_OF_MANY : POOL_MEAN;
     v.add = !((s->oh == 1 || s->sh == s->kh) && (s->ow == 1 || s->sw == s->kw));
     v.line = s->w * s->c;
     v.bottom = (s->oh - 1) * s->sh + s->kh - s->top, v.right = (s->ow - 1) * s->sw + s->kw - s->left;
@@ -102,11 +104,12 @@ static void pool_scatter(const pooling *v, const real *dy, const integer *winner
         for (int64_t j = 0; j < c; j++) dx[winners[i + j] * c + j] = dy[i + j];
 }
 
-/* `some` channels of one output, or of `count` vectors of them. */
+/* `some` channels of one output, or of `count` vectors of them. A sum of many numbers keeps what its rounding has lost:
+ * without that a mean of a million is wrong by a hundredth. */
 ALWAYS_INLINE void pool_tile(const pooling *v, const real *x, const window *t, real *y, int some, const int count,
                              const int average) {
     const vf divisor = vf_set1((real)(t->high * t->wide));
-    vf found[POOL_ACROSS];
+    vf found[POOL_ACROSS], lost[POOL_ACROSS] = {{0}};
 #pragma GCC unroll 4
     for (int q = 0; q < count; q++) found[q] = average ? vf_zero() : vf_set1(-REAL_INFINITY);
     for (int64_t ky = 0; ky < t->high; ky++, x += v->line)
@@ -114,7 +117,11 @@ ALWAYS_INLINE void pool_tile(const pooling *v, const real *x, const window *t, r
 #pragma GCC unroll 4
             for (int q = 0; q < count; q++) {
                 const vf number = vec_load(x + kx * v->s.c + q * LANES, some);
-                found[q] = average ? vf_add(found[q], number) : larger(number, found[q]);
+                if (average == POOL_MEAN_OF_MANY) {
+                    found[q] = vec_add_kept(found[q], number, &lost[q]);
+                } else {
+                    found[q] = average ? vf_add(found[q], number) : larger(number, found[q]);
+                }
             }
 #pragma GCC unroll 4
     for (int q = 0; q < count; q++) vec_store(y + q * LANES, average ? vf_div(found[q], divisor) : found[q], some);
@@ -155,13 +162,20 @@ ALWAYS_INLINE void pool_image(const pooling *v, const real *x, real *y, const in
         }
 }
 
+static RARE void pool_image_of_many(const pooling *v, const real *x, real *y) {
+    for (int64_t oy = 0; oy < v->s.oh; oy++)
+        for (int64_t ox = 0; ox < v->s.ow; ox++) pool_window(v, x, window_at(&v->s, oy, ox), y, POOL_MEAN_OF_MANY);
+}
+
 static void pool_forward(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin, int64_t end) {
     if (op->pooled) return; /* done by the convolution before it */
     const pooling v = pooling_of(op);
     const real *x = op_x(op, model, block, 0);
     real *y = op_y(op, model);
     for (int64_t i = begin; i < end; i++) {
-        if (v.average)
+        if (v.average == POOL_MEAN_OF_MANY)
+            pool_image_of_many(&v, x + i * v.x_size, y + i * v.y_size);
+        else if (v.average)
             pool_image(&v, x + i * v.x_size, y + i * v.y_size, 1);
         else
             pool_image(&v, x + i * v.x_size, y + i * v.y_size, 0);
@@ -290,7 +304,7 @@ static void pool_backward_rows(const fnn_op *op, const fnn_model *model, const f
         const int64_t image = i * v.x_size, out = i * v.y_size;
         if (clears) memset(dx + image, 0, (size_t)v.x_size * sizeof(real));
         const pool_arrays a = {.x = x + image, .y = y + out, .dy = dy + out, .dx = dx + image};
-        switch (2 * v.average + v.add) {
+        switch (2 * (v.average != POOL_MAXIMUM) + v.add) {
         case 0: pool_image_back(&v, &a, 0, 0); break;
         case 1: pool_image_back(&v, &a, 0, 1); break;
         case 2: pool_image_back(&v, &a, 1, 0); break;
