@@ -85,7 +85,7 @@ def mapped(path: str, key: bytes) -> np.ndarray | None:
     return None
 
 
-def contents(memory: np.ndarray) -> object:
+def contents(memory: np.ndarray) -> Any:
     """What a parcel holds; its arrays lie in ``memory`` and cannot be written to."""
     if memory.ctypes.data % 8:  # as a message came: kernels want numbers at multiples of their size
         memory, came = aligned(len(memory), memory.dtype), memory

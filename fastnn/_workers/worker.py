@@ -125,7 +125,7 @@ def work(order: dict[str, object], *sent: object) -> list[Any] | dict[str, Any]:
     return packed(answer, lent=False) if order.get("packs") else answer
 
 
-def _by_file(order: dict[str, Any]) -> object:
+def _by_file(order: dict[str, Any]) -> list[Any] | dict[str, Any]:
     """Do tasks that stand in a file; the answer stands in one beside the caller's, where that can be."""
     key, path = order["filed"]
     why, memory = unfit(order), mapped(path, key)

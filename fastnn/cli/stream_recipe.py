@@ -6,7 +6,7 @@ import argparse
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,8 +26,11 @@ from fastnn.tabular.fitting import pieces_for
 from fastnn.tabular.stream_fitting import StreamFitted, fit_stream, tune_stream
 from fastnn.tabular.tuning import Plan
 
+if TYPE_CHECKING:
+    from fastnn.tabular.team import ExecutorLike
 
-def train_stream_recipe(arguments: argparse.Namespace, seed: int, executor: object) -> bool:
+
+def train_stream_recipe(arguments: argparse.Namespace, seed: int, executor: ExecutorLike | None) -> bool:
     """Train, tell how good it is, and write it; whether Ctrl-C ended the training."""
     tables, columns = opened(arguments)
     learned, choice = _learned(arguments, tables, columns, arguments.preset or "default", seed)
@@ -50,7 +53,7 @@ def train_stream_recipe(arguments: argparse.Namespace, seed: int, executor: obje
 
 
 def tune_stream_rows(
-    arguments: argparse.Namespace, seed: int, plan: Plan, executor: object, say: Callable[[str], None]
+    arguments: argparse.Namespace, seed: int, plan: Plan, executor: ExecutorLike | None, say: Callable[[str], None]
 ) -> tuple[int, bool]:
     """Search, tell how good what was found is, and write it; rows of the table of trials, and whether Ctrl-C came."""
     check_options(arguments)

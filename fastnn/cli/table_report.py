@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastnn.cli.output import check_output
 from fastnn.tables import Encoding, Table
 from fastnn.tabular.report import TableReport, make_report, report_of
+
+if TYPE_CHECKING:
+    from fastnn.tabular.fitting import Fitted
 
 ENDINGS = (".html", ".htm")
 NOT_OF_SERIES = "--report is for rows of a table; leave it out with --window"
@@ -47,7 +50,7 @@ def _write(report: TableReport, path: str) -> None:
 
 
 def write_recipe_report(
-    path: str, table: Table, numbers: np.ndarray, fitted: object, seed: int, **known: object
+    path: str, table: Table, numbers: np.ndarray, fitted: Fitted, seed: int, **known: object
 ) -> None:
     """Print and write the report of several networks, as :func:`fastnn.tabular.report.report_of` makes it."""
     _write(report_of(fitted, table, numbers=numbers, seed=seed, **known), path)

@@ -6,7 +6,7 @@ import argparse
 import time
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,6 +26,9 @@ from fastnn.tabular.greedy import row_losses
 from fastnn.tabular.report import score, summary_of
 from fastnn.tabular.report.balance import imbalance
 from fastnn.tabular.report.scoring import spread_of
+
+if TYPE_CHECKING:
+    from fastnn.tabular.team import ExecutorLike
 
 OF_ONE_NETWORK = (
     *("network", "hidden", "activation", "augment", "image_size", "text", "text_unit", "text_length", "window"),
@@ -59,7 +62,7 @@ def takes_recipe(arguments: argparse.Namespace, is_table: bool) -> bool:
     return True
 
 
-def train_recipe(source: Source, arguments: argparse.Namespace, seed: int, executor: object) -> bool:
+def train_recipe(source: Source, arguments: argparse.Namespace, seed: int, executor: ExecutorLike | None) -> bool:
     """Train, tell how good it is, and write it; whether Ctrl-C ended the training."""
     source, task, reason, numbers = usable_rows(source, arguments)
     assert isinstance(source.features, Table)

@@ -8,7 +8,7 @@ import os
 import secrets
 import time
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -42,6 +42,9 @@ from fastnn.tables.target import Classes
 from fastnn.tables.texts import TextFeatures
 from fastnn.tabular.networks import ends
 
+if TYPE_CHECKING:
+    from fastnn.tabular.team import ExecutorLike
+
 
 def train(arguments: argparse.Namespace) -> int:
     """Run the command; returns the exit code."""
@@ -59,7 +62,7 @@ def train(arguments: argparse.Namespace) -> int:
     return 130 if interrupted else 0
 
 
-def _train(arguments: argparse.Namespace, watch: object, job: Any, executor: object) -> bool:
+def _train(arguments: argparse.Namespace, watch: object, job: Any, executor: ExecutorLike | None) -> bool:
     """Read, train, tell and write; whether Ctrl-C ended the training."""
     seed = one_seed(job, _seed(arguments))
     if is_streamed(arguments):

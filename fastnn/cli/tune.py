@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import secrets
 import time
+from typing import TYPE_CHECKING
 
 import fastnn
 from fastnn._base.reprs import counted
@@ -21,6 +22,9 @@ from fastnn.tabular import Options, make_ready
 from fastnn.tabular.trials import check_name as check_trials
 from fastnn.tabular.tuning import Plan, tune_ready
 
+if TYPE_CHECKING:
+    from fastnn.tabular.team import ExecutorLike
+
 
 def tune(arguments: argparse.Namespace) -> int:
     """Run the command; returns the exit code."""
@@ -36,7 +40,7 @@ def tune(arguments: argparse.Namespace) -> int:
     return 130 if interrupted else 0
 
 
-def _search(arguments: argparse.Namespace, plan: Plan, executor: object) -> tuple[int, bool]:
+def _search(arguments: argparse.Namespace, plan: Plan, executor: ExecutorLike | None) -> tuple[int, bool]:
     """Search, tell, and write the model; rows of the table of trials, and whether Ctrl-C ended the search."""
     if is_streamed(arguments):
         from fastnn.cli.stream_recipe import tune_stream_rows

@@ -195,10 +195,10 @@ def _in_bytes(picture: Image.Image) -> Image.Image:
     return made
 
 
-def _upright(picture: Any, made: Any) -> Any:
+def _upright(picture: Image.Image, made: Image.Image) -> Image.Image:
     """What was made of a picture, turned as viewers show it; cameras write how they were held beside what they saw."""
     try:
-        turn = UPRIGHT.get(picture.getexif().get(ORIENTATION))
+        turn = UPRIGHT.get(picture.getexif().get(ORIENTATION, 1))
     except (OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, struct.error):
         return made  # notes that cannot be read
     return made if turn is None else made.transpose(_pillow().Transpose[turn])

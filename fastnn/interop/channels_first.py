@@ -12,6 +12,7 @@ from typing import Any
 from fastnn.interop.building.remembering import Remembering
 from fastnn.interop.building.values import BATCH, LENGTH, ROWS, Atom, Value
 from fastnn.layers import Activation, Flatten, Identity, Input, InputLayer, Reshape
+from fastnn.layers.edges import Edge, Edges
 from fastnn.models import Model
 
 __all__ = ["LENGTH", "ROWS", "ChannelsFirst", "Value"]
@@ -103,7 +104,7 @@ class ChannelsFirst(Remembering):
         """
         given = list(outputs.values()) if isinstance(outputs, Mapping) else list(outputs)
         names = list(outputs) if isinstance(outputs, Mapping) else [None] * len(given)
-        edges: list[object] = []
+        edges: list[Edge] = []
         for value, name in zip(given, names, strict=True):
             edge = self.output(value)
             if edge in edges or any(edge is x.edge for x in self.inputs):
@@ -111,9 +112,9 @@ class ChannelsFirst(Remembering):
             edges.append(edge)
         if all(type(layer) in STILL for layer in _layers(edges)):
             edges = [Activation("linear")(edge) for edge in edges]  # a model has an operation at least
-        ends: object = edges[0] if len(edges) == 1 else edges
+        ends: Edges = edges[0] if len(edges) == 1 else edges
         if len(edges) > 1 and isinstance(outputs, Mapping):
-            ends = dict(zip(names, edges, strict=True))
+            ends = dict(zip(outputs, edges, strict=True))
         self.check_weights()
         sources = [value.edge for value in self.inputs]
         made = Model(sources[0] if len(sources) == 1 else sources, ends, **named)

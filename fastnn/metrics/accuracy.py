@@ -27,7 +27,7 @@ of 0.3 is not hit by everything below a half. The classes with full names comput
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 

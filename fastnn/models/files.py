@@ -12,7 +12,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -152,7 +152,7 @@ def check_kind(file: TensorFile, *kinds: str) -> tuple[str, int]:
     return kind, int(version)
 
 
-def _check_encoding(model: Model, metadata: Mapping[str, object]) -> None:
+def _check_encoding(model: Model, metadata: Mapping[str, Any]) -> None:
     """Raise ``ValueError`` when the encoding of rows of tables in metadata is damaged, or another network's."""
     if ENCODING in metadata:
         from fastnn.tables import Encoding
