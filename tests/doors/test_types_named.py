@@ -18,7 +18,6 @@ HANDED_IN = {  # files, or rooms, and the names that may be anything there
     "utils.py": {"model"},  # plot_model, as plot
     "layers/wrapping.py": {"layer"},  # a layer, or its configuration
     "layers/quantized.py": {"layer"},  # a layer of several kinds, by whose attributes it goes
-    "sklearn/base.py": {"model"},  # of estimators, which joblib and scikit-learn type as anything
     "watch/show.py": {"model"},  # with the history that a model has only once it was in a fit
     "_engine/standing.py": {"model"},  # whom callbacks are told of; the engine does not know models
     "models/folding.py": {"model"},  # yet to be named

@@ -1,7 +1,6 @@
 #define BORROWS fnn_avx2_f64
 #define TILE_ROWS 12
 #define TILE_VECS 2
-#define EVEN_ROWS 12           /* of tiles whose rows are the same distance apart; else 16 registers are too few */
 #define STRIDED_ROWS TILE_ROWS /* there are 16 registers for where rows begin, as with AVX2 */
 #define FNN_F64
 #include "vec_avx512.h"
