@@ -95,7 +95,7 @@ class MultiHeadAttention(Attending):
         attention_mask: Edge | None = None,
         return_attention_scores: bool = False,
         use_causal_mask: bool = False,
-    ) -> Edge | Any:
+    ) -> Any:
         """An edge for the output, with ``return_attention_scores`` a list of it and the weights.
 
         ``query_mask``, ``value_mask`` and ``key_mask`` are edges ``(None, steps)``, not 0 for steps that are there.
@@ -197,7 +197,7 @@ class Attention(Attending):
         *,
         return_attention_scores: bool = False,
         use_causal_mask: bool = False,
-    ) -> Edge | Any:
+    ) -> Any:
         """An edge for the output, with ``return_attention_scores`` a list of it and the weights.
 
         ``mask`` is a list of the masks of query and value, edges ``(None, steps)`` or None.

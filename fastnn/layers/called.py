@@ -58,7 +58,7 @@ class Called(Own):
         """:attr:`mask_operation` of a use on inputs of these shapes, of which some have masks."""
         return self.mask_operation
 
-    def __call__(self, inputs: Edges, mask: Masks = None) -> Edge | Any:
+    def __call__(self, inputs: Edges, mask: Masks = None) -> Any:
         """An edge for the layer's output on edges, a list of them for several outputs.
 
         ``mask`` is an edge ``(None, steps)``, of a list of inputs one for each or None: steps are there where it is
@@ -149,7 +149,7 @@ class Called(Own):
         return self._first_call("output").outputs[0]
 
     @property
-    def input(self) -> Edge | Any:
+    def input(self) -> Any:
         """The edge that the layer reads, or a list of them, of its first call."""
         read = list(self._first_call("input").inputs)
         return read[0] if len(read) == 1 else read

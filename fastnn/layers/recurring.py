@@ -59,7 +59,7 @@ class Recurrent(Carrying, Described):
 
     def __call__(  # type: ignore[override]  # more arguments
         self, inputs: Edges, initial_state: Edge | Sequence[Edge] | None = None, mask: Masks = None
-    ) -> Edge | Any:
+    ) -> Any:
         """An edge for the layer's output on an edge, with ``return_state`` a list of it and the last states.
 
         ``initial_state`` is an edge ``(None, units)``, or a list of as many as the layer has states. ``mask`` is an

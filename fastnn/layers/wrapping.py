@@ -136,7 +136,7 @@ class Bidirectional(Carrying, Described):
 
     def __call__(  # type: ignore[override]  # more arguments
         self, inputs: Edges, initial_state: Edge | Sequence[Edge] | None = None, mask: Masks = None
-    ) -> Edge | Any:
+    ) -> Any:
         """As of a recurrent layer."""
         return super().__call__(with_states(inputs, initial_state), mask)
 

@@ -58,12 +58,12 @@ class Outline(Weights):
         return list(self.graph.outputs)
 
     @property
-    def input(self) -> Edge | Any:
+    def input(self) -> Any:
         """The edge where the graph begins, or a list of them."""
         return self.inputs[0] if len(self.graph.inputs) == 1 else self.inputs
 
     @property
-    def output(self) -> Edge | Any:
+    def output(self) -> Any:
         """The edge where the graph ends, or a list of them."""
         return self.outputs[0] if len(self.graph.outputs) == 1 else self.outputs
 

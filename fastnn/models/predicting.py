@@ -111,7 +111,7 @@ class Predicting(OwnLoops):
         check_lengths(labels, inputs)
         return inputs
 
-    def __call__(self, x: DataLike, training: bool = False) -> Edge | Outputs:
+    def __call__(self, x: DataLike, training: bool = False) -> Outputs:
         """On data, :meth:`predict`; on edges, the edges of the outputs in a graph around this model.
 
         With ``training`` dropout acts as in training, with other masks in each call; they follow from the seed and the
