@@ -10,7 +10,7 @@ import time
 
 import numpy as np
 import pytest
-from models import EVERY_BACKEND, FAST_BACKENDS, model_of, regression, weights_of
+from models import EVERY_BACKEND, FAST_BACKENDS, dtype_on, model_of, regression, weights_of
 
 import fastnn
 from fastnn.layers import Dense
@@ -95,7 +95,8 @@ from fastnn.layers import Dense
 rng = np.random.default_rng(0)
 x = rng.normal(size=(2000, 16)).astype(np.float32)
 y = x[:, :1]
-model = fastnn.Sequential([Dense(32, "tanh", input_shape=(16,)), Dense(1)], seed=1, backend=sys.argv[1])
+backend, dtype = sys.argv[1:]
+model = fastnn.Sequential([Dense(32, "tanh", input_shape=(16,)), Dense(1)], seed=1, backend=backend, dtype=dtype)
 model.compile("adam", "mse")
 model.fit(x, y, verbose=0)
 sent = []
@@ -117,7 +118,7 @@ except KeyboardInterrupt:
 @FAST_BACKENDS
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal")
 def test_a_signal_reaches_a_long_fit(name):
-    command = [sys.executable, "-c", SIGNALLED, name]
+    command = [sys.executable, "-c", SIGNALLED, name, dtype_on(name)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=True)
     waited, step, after, loss = json.loads(done.stdout)
     assert waited < 5
