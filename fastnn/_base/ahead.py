@@ -30,6 +30,7 @@ class Ahead:
     def __init__(self, function: Callable[[], Any]):
         self.function = function
         self.seconds = 0.0  # a call takes, lately
+        self.began = self.took = 0.0  # when the thread's call began, and the seconds of the one before
         self.handed = 0  # calls, since the caller made one
         self.asked = False
         self.thread: threading.Thread | None = None
@@ -45,6 +46,7 @@ class Ahead:
             self.thread.start()
         self.asked = True
         self.handed += 1
+        self.began = time.perf_counter()
         self.requests.put(True)
 
     def get(self) -> Any:
@@ -61,6 +63,11 @@ class Ahead:
     def is_running(self) -> bool:
         """Whether the thread is at the next call."""
         return self.asked and self.outcomes.empty()
+
+    @property
+    def left(self) -> float:
+        """Seconds until the thread's call ends, if it takes as long as the one before; 0 for one that is late."""
+        return max(0.0, self.began + self.took - time.perf_counter())
 
     def close(self, interrupted: bool = False) -> None:
         """End the thread, once it has finished the call that is running; an interrupted caller waits a second."""
@@ -84,6 +91,9 @@ class Ahead:
     def _run(self) -> None:
         while self.requests.get():
             try:
-                self.outcomes.put((self.function(), None))
+                outcome: tuple[object, BaseException | None] = self.function(), None
             except BaseException as error:  # told to whom it is for
-                self.outcomes.put((None, error))
+                outcome = None, error
+            self.took = time.perf_counter() - self.began
+            self.outcomes.put(outcome)
+            del outcome  # a window that has been taken is the taker's

@@ -9,6 +9,7 @@ scan of its own, with every read-ahead off, in memory that goes back to the syst
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ import numpy as np
 from fastnn.data.csv_blocks import CsvFile, CsvOptions, LateText
 from fastnn.data.encoders import MatrixEncoder, TableEncoder
 from fastnn.data.files import File, listed
+from fastnn.data.parquet import LastFile, ParquetFile, pyarrow_dataset
 from fastnn.data.sources import Arrays, Parts, Source
 
 if TYPE_CHECKING:
@@ -27,63 +29,6 @@ if TYPE_CHECKING:
     import pyarrow.compute as pc
 
 Encoder = MatrixEncoder | TableEncoder
-BUFFER_BYTES = 2**16  # of a column that are read from a Parquet file at a time
-
-
-def pyarrow_dataset() -> Any:
-    """The module ``pyarrow.dataset``; ``ImportError`` that says what to install."""
-    try:
-        import pyarrow.dataset
-        import pyarrow.fs
-    except ImportError:
-        raise ImportError(
-            "a stream of Parquet, Arrow and CSV files needs pyarrow; install the extra fastnn-native[table]"
-        ) from None
-    return pyarrow.dataset
-
-
-class ParquetFile:
-    """Row groups of a Parquet file."""
-
-    def __init__(self, file: File):
-        dataset = pyarrow_dataset()
-        import pyarrow
-
-        self.file = file
-        self.fragment = dataset.ParquetFileFormat().make_fragment(file.path, pyarrow.fs.LocalFileSystem())
-        self.schema = self.fragment.physical_schema
-        self.options = {
-            "use_threads": False,
-            "batch_readahead": 1,
-            "fragment_readahead": 1,
-            "memory_pool": pyarrow.default_memory_pool(),
-            "fragment_scan_options": dataset.ParquetFragmentScanOptions(pre_buffer=False, use_buffered_stream=True),
-        }
-        groups = self.fragment.metadata
-        self.rows = [groups.row_group(place).num_rows for place in range(groups.num_row_groups)]
-
-    def __reduce__(self) -> tuple[type[ParquetFile], tuple[File]]:
-        return ParquetFile, (self.file,)  # Arrow's own parts cannot be sent to other processes
-
-    def count(self, place: int, filters: pc.Expression | None) -> int:
-        """Rows of a group that a filter leaves."""
-        return int(self.fragment.subset(row_group_ids=[place]).count_rows(filter=filters, **self.options))
-
-    def read(self, place: int, columns: Sequence[str], filters: pc.Expression | None) -> pa.Table:
-        """Columns of a group, an Arrow table.
-
-        Without a filter by Parquet's own reader, which takes two thirds of the time of a scan.
-        """
-        if filters is None:
-            from pyarrow import parquet
-
-            options = {"metadata": self.fragment.metadata, "pre_buffer": False, "buffer_size": BUFFER_BYTES}
-            with parquet.ParquetFile(self.fragment.path, **options) as opened:
-                return opened.read_row_group(place, list(columns), use_threads=False).select(list(columns))
-        group = self.fragment.subset(row_group_ids=[place])
-        return group.to_table(
-            columns=list(columns), filter=filters, batch_size=max(1, self.rows[place]), **self.options
-        )
 
 
 class IpcFile:
@@ -167,6 +112,17 @@ class Tables(Source):
         if not self.rows.sum():
             raise ValueError(f"the filter {filters} leaves no row of {self.name}")
         self.encoder: Encoder = MatrixEncoder([], None, None, np.dtype(np.float32))
+        self.last: LastFile | None = None
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Tables]:
+        made = object.__new__(Tables)
+        made.__dict__.update(self.__dict__, last=LastFile())
+        try:
+            yield made
+        finally:
+            assert made.last is not None
+            made.last.close()
 
     def where_also(self, filters: pc.Expression) -> Tables:
         """The rows of them that another filter leaves."""
@@ -226,7 +182,10 @@ class Tables(Source):
         self.check(group)
         number, place = self.places[group]
         try:
-            found = self.opened[number].read(place, columns, self.filters)
+            file = self.opened[number]
+            if self.last is not None and isinstance(file, ParquetFile):
+                file = self.last.of(number, file)
+            found = file.read(place, columns, self.filters)
         except LateText:
             raise
         except (OSError, ValueError) as error:

@@ -30,14 +30,12 @@ def keyed_order(seed: int, stream: int, epoch: int, first: int, count: int) -> n
     return keys.astype(np.uint32).view(np.int32)
 
 
-def keyed_places(seed: int, stream: int, epoch: int, first: int, count: int) -> np.ndarray:
-    """Where each of ``0 .. count - 1`` stands in :func:`keyed_order`, int32."""
-    places = np.empty(count, np.int32)
+def keyed_places(seed: int, stream: int, epoch: int, first: int, places: np.ndarray) -> None:
+    """Where each of ``0 .. len(places) - 1`` stands in :func:`keyed_order`, into an int32 array."""
     if placing.compiled is not None:
         placing.compiled.keyed_places(seed % 2**64, stream, epoch, first, places)
     else:
-        places[keyed_order(seed, stream, epoch, first, count)] = np.arange(count, dtype=np.int32)
-    return places
+        places[keyed_order(seed, stream, epoch, first, len(places))] = np.arange(len(places), dtype=np.int32)
 
 
 def held_out(seed: int, share: float, first: int, count: int, low: float = 0.0) -> np.ndarray:

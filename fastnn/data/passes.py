@@ -16,7 +16,7 @@ import numpy as np
 from fastnn._base.portions import Portion
 from fastnn.data.batches import Batches
 from fastnn.data.orders import BLOCK, GROUPS, ROWS, held_out, keyed_order, keyed_places
-from fastnn.data.rooms import Room
+from fastnn.data.rooms import Pages, Room
 from fastnn.data.sources import Arrays, Parts, Source
 
 WINDOW_BYTES = 2**26  # of rows as they are read, where the user says no window
@@ -90,11 +90,12 @@ class Window:
 class Cutter:
     """Cuts windows of a pass into portions of whole batches; what is left goes before the next window's rows."""
 
-    def __init__(self, how: How, size: int, number: int, first_batch: int):
-        self.how, self.size, self.number = how, size, number
+    def __init__(self, how: How, size: int, number: int, first_batch: int, pages: Pages):
+        self.how, self.size, self.number, self.pages = how, size, number, pages
         self.batch, self.skip = first_batch, first_batch * size
         self.passed = 0  # rows of the windows before
         self.left: Arrays | None = None
+        self.order = np.empty(0, np.int32)  # 0, 1, ..., which portions share
 
     @property
     def n_left(self) -> int:
@@ -111,12 +112,13 @@ class Cutter:
     def window(self, count: int, before: str = "what is left of the window before") -> Window:
         """Room for the next window, of so many rows, behind what is left of those ``before``, as errors call it."""
         n_left, skipped = self.n_left, max(0, self.skip - self.passed)
-        room, how = Room(n_left + count - skipped), self.how
+        room, how = Room(n_left + count - skipped, self.pages), self.how
         if self.left is not None:
             room.put(self.left, before)
         places = None
         if how.shuffle:
-            places = keyed_places(how.seed, ROWS + how.shard[0], self.number, self.passed, count)
+            places = self.pages.array((count,), np.dtype(np.int32))
+            keyed_places(how.seed, ROWS + how.shard[0], self.number, self.passed, places)
             places += np.int32(n_left - skipped)
         elif skipped:
             places = np.arange(-skipped, count - skipped, dtype=np.int32)
@@ -132,12 +134,22 @@ class Cutter:
             return None
         first, self.batch = self.batch, self.batch + -(-whole // self.size)
         arrays = arrays.take(slice(whole))
-        order = np.arange(whole, dtype=np.int32)
-        return Portion(arrays.batch_of_inputs(), arrays.y, arrays.weight, order, self.number, first, is_last)
+        if len(self.order) < whole:
+            self.order = np.arange(whole, dtype=np.int32)
+        return Portion(
+            arrays.batch_of_inputs(), arrays.y, arrays.weight, self.order[:whole], self.number, first, is_last
+        )
 
 
 def of_groups(
-    source: Source, rows: np.ndarray, firsts: np.ndarray, how: How, size: int, number: int, first_batch: int
+    source: Source,
+    rows: np.ndarray,
+    firsts: np.ndarray,
+    how: How,
+    size: int,
+    number: int,
+    first_batch: int,
+    pages: Pages,
 ) -> Iterator[Portion]:
     """The portions of a pass over row groups.
 
@@ -148,14 +160,15 @@ def of_groups(
     """
     own = groups_of(how, number, len(rows))
     own = own[rows[own] > 0]
-    cutter = Cutter(how, size, number, first_batch)
-    for first in range(0, len(own), how.window):
-        window = own[first : first + how.window]
-        if not cutter.leaves_out(int(rows[window].sum())):
-            made = _read(source, rows, firsts, window, how.part, cutter, first + how.window >= len(own))
-            if made is not None:
-                yield made
-            del made  # its memory is for the next window
+    cutter = Cutter(how, size, number, first_batch, pages)
+    with source.reading() as reader:
+        for first in range(0, len(own), how.window):
+            window = own[first : first + how.window]
+            if not cutter.leaves_out(int(rows[window].sum())):
+                made = _read(reader, rows, firsts, window, how.part, cutter, first + how.window >= len(own))
+                if made is not None:
+                    yield made
+                del made  # its memory is for the next window
 
 
 def _read(
@@ -174,12 +187,14 @@ def _read(
     return cutter.portion(to.room, is_last)
 
 
-def of_batches(source: Batches, how: How, window_bytes: int, number: int, first_batch: int) -> Iterator[Portion]:
+def of_batches(
+    source: Batches, how: How, window_bytes: int, number: int, first_batch: int, pages: Pages
+) -> Iterator[Portion]:
     """The portions of a pass over batches as an iterable gives them, cut anew.
 
     A window is ``how.window`` of them, or as many as have ``window_bytes``, where that is not 0.
     """
-    cutter = Cutter(how, how.batch_size, number, first_batch)
+    cutter = Cutter(how, how.batch_size, number, first_batch, pages)
     windows = _windows(source, how, window_bytes)
     held = next(windows, None)
     while held is not None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import math
 import mmap
+import threading
+import weakref
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -66,8 +68,8 @@ class Room:
     All must have the shapes and dtypes of the first.
     """
 
-    def __init__(self, n_rows: int):
-        self.n_rows, self.filled = n_rows, 0
+    def __init__(self, n_rows: int, pages: Pages):
+        self.n_rows, self.filled, self.pages = n_rows, 0, pages
         self.first: Parts[Any] | None = None
         self.where = ""
         self.held: list[np.ndarray] = []
@@ -76,7 +78,7 @@ class Room:
         """Write rows, arrays or :class:`Columns`, to their places, int32; without, behind those that are there."""
         if self.first is None:
             self.where = where
-            self.held = [room_of((self.n_rows, *part.shape[1:]), part.dtype) for part in parts.all]
+            self.held = [self.pages.array((self.n_rows, *part.shape[1:]), part.dtype) for part in parts.all]
             self.first = _like(parts, [held[:0] for held in self.held])
         check_alike(self.first, self.where, parts, where)
         for held, part in zip(self.held, parts.all, strict=True):
@@ -97,22 +99,73 @@ def _like(parts: Parts[Any], arrays: Sequence[np.ndarray]) -> Arrays:
     return Arrays(parts.x, parts.y, parts.weight).like(arrays)
 
 
-def room_of(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """An array that goes back to the system as soon as nobody has it.
+class Pages:
+    """Memory for the windows of a stream: what nobody has any more is for the next one, as long as there are others;
+    with the last it goes back to the system.
 
-    Design: pages of its own. Of what ``malloc`` gives a window of rows, much stays with the process when the window is
-    let go, and a fit took three windows where two are in use. Large pages, where the system gives them when asked: on a
-    virtual machine small ones took a third of the time of reading, for each is made empty when it is first written to.
+    Design: pages of their own. Of what ``malloc`` gives a window of rows, much stays with the process when the window
+    is let go, and a fit took three windows where two are in use. Large pages, where the system gives them when asked:
+    on a virtual machine small ones took a third of the time of reading, for each is made empty when it is first written
+    to. New ones for each window took a tenth.
     """
-    size = math.prod(shape) * dtype.itemsize
-    if size < OWN_PAGES:
-        return np.empty(shape, dtype)
+
+    def __init__(self) -> None:
+        self.free: list[mmap.mmap] = []
+        self.lock = threading.Lock()  # of those who take
+
+    def array(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+        """An array of any numbers."""
+        size = math.prod(shape) * dtype.itemsize
+        if size < OWN_PAGES:
+            return np.empty(shape, dtype)
+        with self.lock:
+            pages = self._fitting(size)
+        pages = pages or new_pages(size)
+        found = np.frombuffer(pages, dtype, math.prod(shape))
+        weakref.finalize(found, self._take_back, pages).atexit = False  # views of it hold it, too
+        return found.reshape(shape)
+
+    def _take_back(self, pages: mmap.mmap) -> None:
+        self.free.append(pages)  # without the lock, which this thread may have when the collector of cycles comes
+
+    def _fitting(self, size: int) -> mmap.mmap | None:
+        """Free memory for so many bytes; where there is none, what is too small is let go."""
+        fitting = [pages for pages in self.free if size <= len(pages) <= 2 * size]
+        if not fitting:
+            self.free[:] = [pages for pages in self.free if len(pages) > size]
+            return None
+        found = min(fitting, key=len)
+        self.free.remove(found)
+        return found
+
+
+class Memory:
+    """The pages of a stream, of which nothing stays when nobody has a window. Each process has its own."""
+
+    def __init__(self) -> None:
+        self._last: weakref.ref[Pages] | None = None
+
+    def __reduce__(self) -> tuple[type[Memory], tuple[()]]:
+        return Memory, ()
+
+    def pages(self) -> Pages:
+        """Those of the pass before where one of its windows is in use, else new ones."""
+        found = None if self._last is None else self._last()
+        if found is None:
+            found = Pages()
+            self._last = weakref.ref(found)
+        return found
+
+
+def new_pages(size: int) -> mmap.mmap:
+    """Memory of the system's, somewhat more than so many bytes, for windows differ by less than a batch."""
+    size += size // 64
     private = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
     pages = mmap.mmap(-1, size, **private)
     if size >= HUGE_PAGES and hasattr(mmap, "MADV_HUGEPAGE"):
         with contextlib.suppress(OSError):  # a system that has none
             pages.madvise(mmap.MADV_HUGEPAGE)
-    return np.frombuffer(pages, dtype).reshape(shape)
+    return pages
 
 
 def check_alike(first: Parts[Any], where_first: str, parts: Parts[Any], where: str) -> None:

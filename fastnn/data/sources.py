@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence, Sized
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -87,6 +88,10 @@ class Source(ABC):
     def parts(self, group: int, mask: np.ndarray | None = None) -> Parts[Any]:
         """The same for a :class:`fastnn.data.rooms.Room`, which may write them as they come."""
         return self.read(group, mask)
+
+    def reading(self) -> AbstractContextManager[Source]:
+        """The same rows for one pass, in a block that leaves no file open behind it."""
+        return nullcontext(self)
 
     @abstractmethod
     def where(self, group: int) -> str:

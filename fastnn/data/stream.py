@@ -17,6 +17,7 @@ from fastnn._base.reprs import counted
 from fastnn.data.batches import Batches
 from fastnn.data.orders import MOST_SHARDS
 from fastnn.data.passes import How, Part, cut_of, of_batches, of_groups
+from fastnn.data.rooms import Memory
 from fastnn.data.sources import Arrays, Source
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class Stream(GivesPortions):
         self.source, self.how = source, how
         self.batch_size = how.batch_size
         self._empty: Arrays | None = None
+        self._memory = Memory()
         if isinstance(source, Source):
             self._firsts = np.concatenate([[0], np.cumsum(source.rows)[:-1]])
             self._rows = source.rows if how.part is None else self._counted(how.part)
@@ -166,11 +168,12 @@ class Stream(GivesPortions):
 
     def portions(self, number: int = 0, first_batch: int = 0) -> Iterator[Portion]:
         """The rows of a pass, a window at a time, with the order in which batches are cut from them."""
+        pages = self._memory.pages()
         if isinstance(self.source, Source):
             size = self.batch_size
-            return of_groups(self.source, self._rows, self._firsts, self.how, size, number, first_batch)
+            return of_groups(self.source, self._rows, self._firsts, self.how, size, number, first_batch, pages)
         window_bytes = 0 if self.how.window else WINDOW_OF_BATCHES
-        return of_batches(self.source, self.how, window_bytes, number, first_batch)
+        return of_batches(self.source, self.how, window_bytes, number, first_batch, pages)
 
     def _ahead(self, number: int, first_batch: int) -> Iterator[Portion]:
         portions = self.portions(number, first_batch)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
+import weakref
+
 import numpy as np
 import pytest
 
@@ -94,7 +97,8 @@ def test_columns_below_zero_are_left_out(way, rng):
 @pytest.mark.parametrize(("seed", "epoch", "first"), [(0, 0, 0), (2**40 + 5, 2**33 + 1, 3), (7, 1, 10**9 + 2)])
 @pytest.mark.parametrize("n", [0, 1, 2, 5, 1000, 70_000])
 def test_keyed_places_turn_keyed_orders_round(way, seed, epoch, first, n):
-    order, places = keyed_order(seed, ROWS, epoch, first, n), keyed_places(seed, ROWS, epoch, first, n)
+    order, places = keyed_order(seed, ROWS, epoch, first, n), np.empty(n, np.int32)
+    keyed_places(seed, ROWS, epoch, first, places)
     assert places.dtype == np.int32
     assert np.array_equal(places[order], np.arange(n))
 
@@ -119,17 +123,71 @@ def test_portions_lie_in_the_order_in_which_they_train(way, tmp_path, rng):
         assert np.array_equal(y, np.concatenate(rows)[64 * first :])
 
 
-def test_large_rooms_are_writable_and_as_large_as_wanted():
+def test_large_arrays_are_writable_and_as_large_as_wanted():
+    pages = rooms.Pages()
     for size in (10, rooms.OWN_PAGES, rooms.HUGE_PAGES + 4):
-        room = rooms.room_of((size // 4, 2), np.dtype(np.float32))
-        room[...] = 3
-        assert room.shape == (size // 4, 2)
-        assert room[-1].tolist() == [3, 3]
+        array = pages.array((size // 4, 2), np.dtype(np.float32))
+        array[...] = 3
+        assert array.shape == (size // 4, 2)
+        assert array[-1].tolist() == [3, 3]
+
+
+def test_memory_is_used_again_when_no_view_of_it_is_left():
+    pages, n = rooms.Pages(), rooms.OWN_PAGES
+    first, other = (pages.array((n,), np.dtype(np.float32)) for _ in range(2))
+    view, at = first[5:], first.ctypes.data
+    assert other.ctypes.data != at
+    del first
+    third = pages.array((n,), np.dtype(np.float32))
+    assert third.ctypes.data != at  # a view holds the first
+    del view
+    assert pages.array((n - 3, 1), np.dtype(np.int32)).ctypes.data == at
+    assert pages.array((3 * n,), np.dtype(np.float32)).shape == (3 * n,)
+    assert [len(each) > 12 * n for each in pages.free] == [True]  # what is too small is not kept for ever
+
+
+def test_passes_share_memory_while_somebody_has_some_of_it():
+    memory, n = rooms.Memory(), rooms.OWN_PAGES
+    pages = memory.pages()
+    held, gone = pages.array((n,), np.dtype(np.float32)), weakref.ref(pages)
+    del pages
+    assert memory.pages() is gone()
+    assert isinstance(pickle.loads(pickle.dumps(memory)), rooms.Memory)
+    del held
+    assert gone() is None
+
+
+def test_one_file_of_a_pass_is_open_at_a_time_and_none_behind_it(tmp_path, monkeypatch):
+    pa = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    for part in range(3):
+        table = pa.table({"a": np.arange(100.0), "y": np.arange(100)})
+        parquet.write_table(table, tmp_path / f"{part}.parquet", row_group_size=10)
+    opened = []
+
+    class File(parquet.ParquetFile):
+        def __init__(self, *args, **kwargs):
+            opened.append(self)
+            super().__init__(*args, **kwargs)
+
+    monkeypatch.setattr(parquet, "ParquetFile", File)
+    given = stream(tmp_path, target="y", batch_size=10, window=2, shuffle=False)
+    for portion in given.portions():
+        assert sum(not each.closed for each in opened) == 1
+        last = portion
+    assert last.is_last
+    assert len(opened) == 3
+    assert all(each.closed for each in opened)
+    left = given.portions()
+    next(left)
+    left.close()
+    assert all(each.closed for each in opened)
 
 
 class Reader:
     def __init__(self):
         self.is_running = True
+        self.left = 1.0
 
 
 def test_updates_leave_a_processor_to_what_reads(monkeypatch):
@@ -141,6 +199,12 @@ def test_updates_leave_a_processor_to_what_reads(monkeypatch):
     with calls.call(1):
         assert get_num_threads() == 3
     assert 1 < calls.most(1000) <= 8
+    calls.seconds, calls.grown = beside.BRIEFEST / 10, 10**6
+    assert calls.most(1000) == round(10 * beside.BRIEF / beside.BRIEFEST)
+    reader.left = 2 * beside.BRIEFEST  # a call ends with the reading, or soon behind it
+    assert calls.most(1000) == 20
+    reader.left = 0.0
+    assert calls.most(1000) == 10
     reader.is_running = False
     assert calls.most(1000) == 1000
     with calls.call(1000):
