@@ -2,15 +2,14 @@
 #ifndef FNN_GEMM_PACKED_H
 #define FNN_GEMM_PACKED_H
 
+#include "gemm_few.h"
 #include "gemm_pairs.h"
 
-#define PACK_ABOVE 3000000    /* m * n * k; below, all operands stay in the second-level cache */
-#define PACK_A_ABOVE 512      /* n; below, packing rows of A costs more than it saves */
-#define PART_M (4 * BLOCK_M)  /* rows of sums that multiply_packed_add makes at a time, for which B is packed anew */
-#define FEW_M (4 * TILE_ROWS) /* rows of A that do not repay packing B */
-#define STREAM_K 128
+#define PACK_ABOVE 3000000   /* m * n * k; below, all operands stay in the second-level cache */
+#define PACK_A_ABOVE 512     /* n; below, packing rows of A costs more than it saves */
+#define PART_M (4 * BLOCK_M) /* rows of sums that multiply_packed_add makes at a time, for which B is packed anew */
 #define PACK_TOGETHER 16 /* rows of B that are packed for all panels before the next ones: memory gives whole lines */
-#define FEW_N (4 * TILE_WIDTH) /* so many columns of B.T are packed for them, to stay in the second-level cache */
+#define FEW_N (4 * TILE_WIDTH) /* so many columns of B.T are packed for few rows, to stay in the second-level cache */
 
 /* pack_b of a B that is as it is. */
 static void pack_rows_of_b(const product *g, int64_t first_k, int64_t k, int64_t first_n, int64_t n, real *to) {
@@ -144,24 +143,18 @@ static int multiply_large(const product *g) {
     return 1;
 }
 
-/* Few rows: numbers of B are used so few times that it is read straight from memory, once. */
-static void multiply_streamed(const product *g) {
-    for (int64_t p = 0; p < g->k; p += STREAM_K) {
-        product part = *g;
-        part.k = at_most(g->k - p, STREAM_K);
-        part.a += p * g->a_column;
-        part.b += p * g->b_row;
-        if (p) part.start = g->c, part.start_row = g->c_row;
-        int64_t j = 0;
-        for (; j + TILE_WIDTH <= g->n; j += TILE_WIDTH) streamed_full(&part, j);
-        if (j < g->n) columns_any(&part, j, g->n - j);
-    }
-}
-
 /* Numbers of scratch memory that multiply_large wants at most for B (k, n), and any A. */
 static int64_t large_most(int64_t n, int64_t k) {
     const product g = {.m = BLOCK_M, .n = n, .k = k};
     return packed_b_size(&g) + packed_a_size(&g) + PART_M * at_most(n, BLOCK_N);
+}
+
+/* Few rows and a large B: true when it has been done. */
+static int multiply_few(const product *g) {
+    if (g->b_transposed) return g->m <= TILE_WIDTH && g->a_column == 1 && !g->start && multiply_across(g);
+    if (g->m > FEW_M || (g->add && g->k > FEW_K)) return 0;
+    multiply_streamed(g);
+    return 1;
 }
 
 static void multiply_reals(const product *g) {
@@ -170,11 +163,10 @@ static void multiply_reals(const product *g) {
         multiply_narrow(g);
     else if (is_long_row(g) || (by_shards && g->k > BLOCK_K)) /* a block is whole shards */
         multiply_direct(g);
-    else if (!by_shards && is_large(g->m, g->n, g->k) && g->m <= FEW_M && !g->b_transposed &&
-             !(g->add && g->k > STREAM_K))
-        multiply_streamed(g);
-    else if (!is_large(g->m, g->n, g->k) || !multiply_large(g))
+    else if (!is_large(g->m, g->n, g->k))
         multiply_direct(g);
+    else if (by_shards || !multiply_few(g))
+        if (!multiply_large(g)) multiply_direct(g);
 }
 
 /* Bytes of scratch memory that B of bf16 (k, n), or its transpose, wants at most. */

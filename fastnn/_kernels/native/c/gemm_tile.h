@@ -176,9 +176,9 @@ ALWAYS_INLINE void sum_step(const product *g, const real *a, const real *b, cons
         for (int v = 0; v < vecs; v++)
             sum[r][v] = words ? vf_pairs(number, row[v], sum[r][v]) : vf_fma(number, row[v], sum[r][v]);
     }
-    if (from == STREAMED) /* the next tile's columns; hardware does not see rows that are far apart */
+    if (from == STREAMED) /* the next tile's columns, to their last; hardware does not see rows that are far apart */
 #pragma GCC unroll 8
-        for (int v = 0; v < vecs; v++) __builtin_prefetch(b + TILE_WIDTH + v * LANES);
+        for (int v = 1; v <= vecs; v++) __builtin_prefetch(b + TILE_WIDTH + v * LANES - 1);
 }
 
 /* The same over k numbers. Shards have few: the loops of tall tiles, which are most of a product's, are unrolled. By
