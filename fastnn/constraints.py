@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from fastnn._base.arguments import fixed, lookup, number, refuse_subclass, shown
+from fastnn._base.listing import Listed
 from fastnn._base.reprs import call_of
 
 if TYPE_CHECKING:
@@ -40,8 +41,10 @@ def factor(norm: Numbers, least: float, most: float, rate: float) -> Numbers:
     return (rate * clipped + (1 - rate) * norm) / (EPSILON + norm)
 
 
-class Constraint:
+class Constraint(Listed):
     """Base of all constraints; an object is called with an array and gives the projected one."""
+
+    _INNER = "code"
 
     code = ConstraintCode.NORM
 

@@ -192,6 +192,19 @@ WIDER = (  # lines of several vectors, and more of them than are made together
     case("Conv2D", (5, 4, 144), 10, filters=104, kernel_size=3, strides=2, padding="same", groups=2),
     case("Conv2D", (2, 3, 260), 9, filters=64, kernel_size=2),
 )
+EVEN = (  # one vector of filters of AVX-512 beside whole tiles, lines of every height of a tile, alone and in a row
+    case("Conv2D", (6, 7, 3), filters=16, kernel_size=3, padding="same"),
+    case("Conv2D", (5, 16, 4), 3, filters=16, kernel_size=(3, 2), strides=(1, 2), padding="same"),
+    case("Conv2D", (6, 11, 6), filters=32, kernel_size=3, groups=2),
+    case("Conv2D", (7, 10, 5), filters=16, kernel_size=(3, 2), dilation_rate=(2, 3), padding="same"),
+    case("Conv2D", (4, 13, 7), filters=48, kernel_size=3, padding="valid"),
+    case("Conv2D", (4, 12, 9), filters=16, kernel_size=(2, 3), padding="same", use_bias=False),
+    case("Conv2D", (5, 24, 3), filters=16, kernel_size=2),
+    case("Conv2D", (3, 15, 2), filters=48, kernel_size=(2, 3), padding="same"),
+    case("Conv2D", (4, 13, 3), filters=16, kernel_size=3, padding="same"),  # too long for one, too short for two
+    case("Conv2D", (3, 7, 500), 9, filters=16, kernel_size=3, padding="same"),
+    case("Conv1D", (31, 6), 3, filters=16, kernel_size=4, strides=2, padding="same"),
+)
 AXES = ((1, 1, 1), (2, 1, 1), (3, 1, 1), (3, 2, 1), (2, 3, 1), (1, 2, 1), (3, 1, 2), (2, 1, 3), (5, 2, 1), (4, 1, 2))
 LENGTHS = ((1, 5), (2, 7), (7, 6), (11, 13), (4, 4), (8, 3))
 WIDTHS = ((1, 1, 1), (3, 4, 1), (4, 6, 2), (6, 6, 6), (2, 17, 1), (16, 8, 4), (5, 15, 5))

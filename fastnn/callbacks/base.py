@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from fastnn._base.listing import Listed
 from fastnn._base.reprs import call_of
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 Logs = dict[str, float]
 
 
-class Callback:
+class Callback(Listed):
     """Base of all callbacks; ``self.model`` and ``self.params`` are set before training begins.
 
     Hooks get ``logs``, a dict of numbers by name (loss and metrics so far), ``epoch``, the number of the epoch, and
@@ -23,6 +24,12 @@ class Callback:
     rates, other numbers of the optimiser and weights that a hook sets are those of the next update. What is put into
     ``logs`` at an epoch's end is seen by the callbacks after this one, and recorded in the history. A hook that raises
     ends the call, when all callbacks have had the same hook.
+
+    Attributes
+    ----------
+    open_ended : True for a callback that ends fits, so that ``epochs`` is but a bound: progress tells no share of it.
+    remembers : names of attributes that checkpoints keep, and a fit that goes on sets.
+    writes : True for a callback that writes to files or a screen and changes nothing: of several ranks one has it.
 
     >>> import numpy as np
     >>> from fastnn import Sequential

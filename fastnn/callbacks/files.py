@@ -46,6 +46,7 @@ class ModelCheckpoint(Monitor):
 
     writes = True
 
+    _INNER = "min_delta"
     remembers = ("best", "epoch", "updates")
 
     def __init__(

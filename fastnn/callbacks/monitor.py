@@ -26,6 +26,7 @@ class Monitor(Callback):
     best : the best value so far, None before there is one.
     """
 
+    _INNER = "find_direction improves is_due sign"
     remembers: tuple[str, ...] = ("best",)
 
     def __init__(self, monitor: str, mode: Mode, min_delta: float = 0.0) -> None:
@@ -106,6 +107,7 @@ class EarlyStopping(Monitor):
     Attributes
     ----------
     stopped_epoch, best_epoch, best : epoch (from 0) of the stop (0 for none), of the best value, and that value.
+    best_weights : those of the best epoch, where they shall be restored; else None.
 
     >>> import numpy as np
     >>> from fastnn import Sequential

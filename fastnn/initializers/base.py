@@ -9,17 +9,20 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from fastnn._base.arguments import fixed, integer, number, refuse_subclass
+from fastnn._base.listing import Listed
 from fastnn._base.reprs import call_of
 
 if TYPE_CHECKING:
     from fastnn._base.types import Config
 
 
-class Initializer:
+class Initializer(Listed):
     """Base of all initialisers; an object is called with a shape, a seed and a stream.
 
     Random ones take ``seed``, a whole number that replaces the model's; None leaves the draw to the model.
     """
+
+    _INNER = "stored_name"
 
     stored_name: ClassVar[str] = ""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
+from fastnn._base.listing import Listed
 from fastnn.errors import NotReadyError
 from fastnn.layers.edges import Call, Edge, Edges, Masks, edges_in
 from fastnn.layers.own import Own, by_inputs
@@ -20,9 +21,15 @@ def how(options: tuple[str, ...]) -> dict[str, Any]:
     return {"options": options} if options else {}
 
 
-class Called(Own):
+class Called(Own, Listed):
     """The calls of a layer; :class:`fastnn.layers.Layer` has them."""
 
+    _INNER = (
+        "average bound by_step called carries carry check_class check_fits forget_calls framed hands_on_masks "
+        "has_gradient join joined_mask mask_operation mask_operation_of n_ids n_inputs n_outputs n_outputs_of "
+        "operations output_shape output_shapes paddings parameters passes rank recurrence rename settle_common "
+        "stand states_input steps stored_as takes_masks"
+    )
     n_inputs: int | None = None  # how many edges it reads; None for any number
     if TYPE_CHECKING:  # some classes state these once, others as their arguments have it
 

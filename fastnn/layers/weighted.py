@@ -59,7 +59,7 @@ class Weighted(Called):
         """
         if self._place is None:
             raise ValueError(f"{self!r} has no weights yet; build its model first, by build(input_shape) or fit")
-        names = [f"{self.name}.{parameter.name}" for parameter in self._place.parameters]
+        names = [f"{self.name}/{parameter.name}" for parameter in self._place.parameters]
         for view, array in zip(self._place.own(), check_weights(names, self._place.own(), weights), strict=True):
             view[...] = array
 

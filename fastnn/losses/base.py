@@ -10,6 +10,7 @@ import numpy as np
 
 from fastnn._base.arguments import fixed, number, shown
 from fastnn._base.arrays import floats, of_reals
+from fastnn._base.listing import Listed
 from fastnn.losses.names import ReductionName
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Reduction:
     whole_penalties: bool = False
 
 
-class Loss:
+class Loss(Listed):
     """A loss of your own: a subclass with ``call(y_true, y_pred)``, as in Keras.
 
     ``call`` sees arrays: predictions ``(rows, n)`` and the targets as they were given. It returns one loss a row
@@ -67,6 +68,8 @@ class Loss:
     >>> Quartic(reduction=None)([[0.0], [1.0]], [[2.0], [1.0]])
     array([16.,  0.])
     """
+
+    _INNER = "is_own"
 
     name: str
     reduction: ReductionName | None = MEAN

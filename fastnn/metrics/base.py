@@ -10,6 +10,7 @@ import numpy as np
 
 from fastnn._base.arguments import shown
 from fastnn._base.arrays import model_dtype, of_reals
+from fastnn._base.listing import Listed
 from fastnn._base.reprs import call_of
 from fastnn._base.types import Config, DataLike, DtypeLike
 from fastnn.metrics.readings import SOFTMAXES, Reading, Task
@@ -28,7 +29,7 @@ class Variable(np.ndarray):
         self[...] += value
 
 
-class Metric:
+class Metric(Listed):
     """Base of metrics, with the methods of Keras'; write subclasses for metrics of your own.
 
     In ``compile(metrics=[...])`` it is reset, updated and asked once an epoch, with all targets and predictions of
@@ -60,6 +61,8 @@ class Metric:
     >>> metric(np.array([1.0, 2.0]), np.array([1.5, 2.0])), metric(np.array([3.0]), np.array([1.0]))
     (0.5, 2.0)
     """
+
+    _INNER = "label_weights of_all reading score usual_name"
 
     rises: ClassVar[bool | None] = None
     name: str

@@ -11,6 +11,7 @@ import inspect
 from typing import Any, ClassVar, NoReturn, Self
 
 from fastnn._base.arguments import shown, unknown_attribute
+from fastnn._base.listing import Listed
 
 INSTEAD = {
     "loss": "call compile(loss=...)",
@@ -59,9 +60,14 @@ class NotHere:
         raise AttributeError(told, name=self.name, obj=model)
 
 
-class Guarded:
+class Guarded(Listed):
     """A class whose attributes without an underscore can be set from outside where they are ``SETTABLE``."""
 
+    _INNER = (
+        "FIRST_STREAM SETTABLE UNNAMED called check_layer draft draw_anew evaluate_rows forget_calls given "
+        "going_on is_chain mark moved of_sizes prediction_entry prepared rename rows_of set_weights_at sized "
+        "slots stored_as training_plan validation waiting"
+    )
     SETTABLE: ClassVar[frozenset[str]] = frozenset()
 
     def __new__(cls, *arguments: Any, **given: Any) -> Self:

@@ -45,6 +45,9 @@ class Model(Typed):
     ----------
     built, backend_ : whether parameters exist; the name of the backend that ran last.
     epoch, step : epochs and updates trained so far.
+    loss, metrics, weighted_metrics, loss_weights : as :meth:`compile` took them, None before.
+    stop_training, stop_evaluating, stop_predicting : what callbacks set to True, so that the call at hand ends.
+    metadata : texts by name that files of :meth:`save` carry along.
 
     Raises
     ------

@@ -90,13 +90,13 @@ def _stored(file: TensorFile) -> tuple[list[str], Groups | None]:
 
 
 def _all_by_order(model: Network, order: Sequence[str], file: TensorFile) -> Pairs:
-    wanted = list(zip(model.weight_names(), model.layout.variables, strict=True))
+    wanted = model.layout.variables
     if len(order) != len(wanted):
         raise ValueError(f"it has {len(order)} arrays of weights, and the model takes {len(wanted)}")
-    for name, (ours, variable) in zip(order, wanted, strict=True):
+    for place, (name, variable) in enumerate(zip(order, wanted, strict=True)):
         came, shape = file.entries[name].shape, variable.parameter.shape
         if came != shape:
-            raise ValueError(f"its {name} has the shape {came}, and {ours} of the model {shape}")
+            raise ValueError(f"its {name} has the shape {came}, and {model.weight_paths()[place]} of the model {shape}")
     return Pairs(list(range(len(wanted))), list(order), [])
 
 

@@ -85,8 +85,25 @@ class Weights(Guarded):
         return sum(variable.size for variable in self.layout.variables)
 
     def weight_names(self) -> list[str]:
-        """``"layer.parameter"`` for each array of :meth:`get_weights`; layers are counted without an InputLayer."""
+        """``"0.kernel"`` and so on for each array of :meth:`get_weights`: names in files of :meth:`save_weights`.
+
+        Layers are counted without an InputLayer, those of models inside too. See :meth:`weight_paths`.
+        """
         return [f"{v.layer}.{v.parameter.name}" for v in self.layout.variables]
+
+    def weight_paths(self) -> list[str]:
+        """``"model/layer/parameter"`` for each array of :meth:`get_weights`, by the names of layers and models inside.
+
+        So weights are called in errors, in ``names`` of gradients and in an optimizer's factors.
+
+        >>> from fastnn import Sequential
+        >>> from fastnn.layers import Dense
+        >>> Sequential([Dense(1, input_shape=(2,))]).weight_paths()
+        ['dense/kernel', 'dense/bias']
+        """
+        from fastnn.models.values import parameter_names
+
+        return parameter_names(cast("Network", self).graph, self.layout)
 
     def get_weights(self) -> list[np.ndarray]:
         """Copies of all parameters: kernel ``(n_in, n_out)`` and bias ``(n_out,)`` of each layer in turn."""
@@ -112,7 +129,7 @@ class Weights(Guarded):
 
     def set_weights_at(self, places: Sequence[int], weights: Iterable[object]) -> None:
         """Set the parameters at some places among those of :meth:`get_weights`; all of them change or none."""
-        views, names = self._views(), self.weight_names()
+        views, names = self._views(), self.weight_paths()
         chosen = [views[place] for place in places]
         arrays = check_weights([names[place] for place in places], chosen, weights)
         with interrupts.whole():

@@ -15,6 +15,7 @@ import numpy as np
 
 from fastnn._base.arguments import check_name, number, refuse_subclass, shown, unknown_attribute
 from fastnn._base.keywords import refuse
+from fastnn._base.listing import Listed
 from fastnn._base.reprs import call_of
 from fastnn.optimizers.factors import ByName
 from fastnn.optimizers.rate import Rate
@@ -52,7 +53,7 @@ def _settable(kind: Any) -> frozenset[str]:
 
 
 @dataclass(repr=False)
-class Optimizer:
+class Optimizer(Listed):
     """What all optimisers take; names and defaults are those of Keras 3.
 
     Parameters
@@ -92,6 +93,8 @@ class Optimizer:
     >>> optimizers.AdamW(0.01, learning_rate_factors={"scale": 6.0}, weight_decay_factors={"dense/bias": 0.0})
     AdamW(learning_rate=0.01, learning_rate_factors={'scale': 6.0}, weight_decay_factors={'dense/bias': 0.0})
     """
+
+    _INNER = "all_scalars code decay_at decays full_batch n_slots scalars"
 
     full_batch: ClassVar[bool] = False  # whether each update is on all rows, by a search of its own
 

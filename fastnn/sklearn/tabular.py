@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from fastnn._base.types import StrPath
 from fastnn.sklearn.raw_rows import raw_table
 from fastnn.sklearn.raw_target import class_codes, quantities
+from fastnn.sklearn.tabular_files import InFiles
 from fastnn.tables.features import TableFeatures
 from fastnn.tables.rows import RowEncoder
 from fastnn.tables.table import Column, Numbers, Text
@@ -36,10 +35,8 @@ if TYPE_CHECKING:
 MOST_SEED = 2**31
 
 
-class _Tabular(BaseEstimator):
+class _Tabular(InFiles):
     """Training and prediction; see the public classes."""
-
-    _task = ""
 
     def __init__(
         self,
@@ -122,16 +119,6 @@ class _Tabular(BaseEstimator):
     def _decode(self, outputs: np.ndarray) -> np.ndarray:
         raise NotImplementedError
 
-    def save(self, path: StrPath) -> None:
-        """Write the model with its encoding, as ``fastnn train`` does: ``fastnn predict`` reads it.
-
-        Parameters
-        ----------
-        path : name of the file, which is replaced only when all is written.
-        """
-        check_is_fitted(self)
-        self.model_.save(path, replace(self.encoding_, trained={"training": repr(self)}).metadata())
-
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = tags.input_tags.categorical = tags.input_tags.string = True
@@ -169,6 +156,8 @@ class TabularClassifier(ClassifierMixin, _Tabular):
     >>> TabularClassifier("quick", random_state=1).fit(x, y).score(x, y) > 0.9
     True
     """
+
+    _predicts = Classes
 
     def __init__(
         self,
@@ -264,6 +253,8 @@ class TabularRegressor(RegressorMixin, _Tabular):
     >>> TabularRegressor("quick", random_state=1).fit(x, y).score(x, y) > 0.3
     True
     """
+
+    _predicts = Quantity
 
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None, executor: ExecutorLike | None = None

@@ -8,7 +8,9 @@ from c_compilers import called, library, needs
 from models import EVERY_BACKEND, dtype_on
 
 from fastnn import Model, Sequential, layers
+from fastnn._ops.pool import MANY
 from fastnn.interop import to_c
+from fastnn.interop.c.pieces import pieces
 
 NEAR = 4 * np.finfo(np.float32).eps
 CASES = {  # layer, shape of a sample
@@ -64,6 +66,46 @@ def test_long_masked_sequences_lose_no_digits(name, rng):
     x[:, rng.permutation(20_000)[:7000]] = 0
     right = [x[i][x[i, :, 0] != 0].astype(np.float64).mean(axis=0) for i in range(2)]
     np.testing.assert_allclose(masked(name).predict(x, verbose=0), right, rtol=NEAR)
+
+
+def at_the_limit(kind, rows, backend):
+    """A mean of so many numbers: the model, rows, what is right, and what without the ones behind the first."""
+    if kind == "masked":
+        model = masked(backend, rows)
+    else:
+        model = Sequential([layers.Input((rows, 2)), layers.GlobalAveragePooling1D()], backend=backend)
+    x = np.ones((1, rows, 2), np.float32)
+    x[:, 0] = first = 2 / np.finfo(np.float32).eps
+    return model, x, (first + rows - 1) / rows, first / rows
+
+
+LIMIT = pytest.mark.parametrize(("rows", "keeps"), [(MANY, False), (MANY + 1, True)])
+KINDS = pytest.mark.parametrize("kind", ["pooled", "masked"])
+
+
+@LIMIT
+@KINDS
+@pytest.mark.single
+@EVERY_BACKEND
+def test_from_the_same_number_on_sums_keep_what_rounding_loses(name, kind, rows, keeps):
+    model, x, right, short = at_the_limit(kind, rows, name)
+    np.testing.assert_array_equal(model.predict(x, verbose=0), np.float32(right if keeps else short))
+
+
+@needs("gcc")
+@LIMIT
+@KINDS
+def test_so_they_do_in_exported_c(kind, rows, keeps, tmp_path):
+    model, x, right, short = at_the_limit(kind, rows, "numpy")
+    report = to_c(model, tmp_path, name="means")
+    (y,) = called(library(tmp_path, ["means"]).means_predict, [x], [2], report.work["predict"])
+    np.testing.assert_array_equal(y, np.float32(right if keeps else short))
+
+
+def test_exported_c_says_once_how_many_numbers_are_many():
+    texts = {name: piece.text for name, piece in pieces("float32").items() if str(MANY) in piece.text}
+    assert list(texts) == ["are_many"]
+    assert f"n > {MANY};" in texts["are_many"]
 
 
 @needs("gcc")

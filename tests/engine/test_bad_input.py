@@ -311,10 +311,10 @@ def test_wrong_arguments_of_compile(case):
 
 W = trained().get_weights()
 WRONG_WEIGHTS = {
-    "too few": (W[:3], ValueError, ("weights", "4 arrays", "1.kernel", "got 3")),
-    "shape": ([W[0].T, *W[1:]], ValueError, ("weights of 0.kernel", "(4, 8)", "(8, 4)")),
-    "NaN": ([*W[:3], W[3] * np.nan], ValueError, ("weights of 1.bias", "finite", "nan")),
-    "text": ([*W[:3], ["a"]], TypeError, ("weights of 1.bias", "real numbers")),
+    "too few": (W[:3], ValueError, ("weights", "4 arrays", "dense_1/kernel", "got 3")),
+    "shape": ([W[0].T, *W[1:]], ValueError, ("weights of dense/kernel", "(4, 8)", "(8, 4)")),
+    "NaN": ([*W[:3], W[3] * np.nan], ValueError, ("weights of dense_1/bias", "finite", "nan")),
+    "text": ([*W[:3], ["a"]], TypeError, ("weights of dense_1/bias", "real numbers")),
     "None": (None, TypeError, ("weights", "list", "None")),
     "number": (3, TypeError, ("weights", "list", "3")),
     "dict": (dict(enumerate(W)), TypeError, ("weights", "list")),

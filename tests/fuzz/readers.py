@@ -83,6 +83,22 @@ class Weights:
             raise
 
 
+def _estimator(path: Path) -> Any:
+    from fastnn.sklearn import TabularClassifier, TabularRegressor
+
+    content = path.read_bytes()
+    kind = TabularClassifier if b"labels" in content else TabularRegressor
+    return kind.load(path)
+
+
+def _answer(estimator: Any) -> None:
+    """A row of as many columns as it wants."""
+    names = getattr(estimator, "feature_names_in_", ())
+    row = np.array([["0.5"] * estimator.n_features_in_], object) if estimator.n_features_in_ < 1000 else None
+    if row is not None and not len(names):
+        estimator.predict(row)
+
+
 def _go_on(path: Path) -> None:
     """A fit that goes on from a checkpoint, or leaves its model as it was."""
     model = samples.resumable()
@@ -138,6 +154,9 @@ def _drift(summary: Any) -> None:
 
 READERS = {
     "model": Reader(samples.models, mutations.of_safetensors, _look, _predict, wanted=1_000_000),
+    "estimator": Reader(
+        samples.estimators, mutations.of_safetensors, _estimator, _answer, needs=("sklearn", "pandas"), wanted=100_000
+    ),
     "checkpoint": Reader(samples.checkpoints, mutations.of_safetensors, _go_on),
     "weights": Reader(samples.weights, mutations.of_safetensors, Weights()),
     "summary": Reader(samples.summaries, mutations.some(_json, _json, _plain), _summary, _drift),

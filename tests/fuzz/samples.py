@@ -144,6 +144,18 @@ def models(names=("nested", "chain_of_models", "several")) -> list[bytes]:
     return [*(written(model.save) for model in (*made, of_images(), of_sequences())), *released]
 
 
+def estimators() -> list[bytes]:
+    """Estimators of tables: of classes, and of two columns without names."""
+    from fastnn.sklearn import TabularClassifier, TabularRegressor
+    from fastnn.tabular import Choice, Settings
+
+    draw = np.random.default_rng(1)
+    x, choice = draw.normal(size=(60, 2)), Choice(Settings(hidden=(4,), epochs=1, batch_size=32), 1, 2, 8, 10)
+    named = np.array([("a", "b")[i % 2] for i in range(60)])
+    made = TabularClassifier(choice=choice, random_state=1).fit(np.array([*x.T, named], object).T, x[:, 0] > 0)
+    return [written(each.save) for each in (made, TabularRegressor(choice=choice, random_state=1).fit(x, x[:, 0]))]
+
+
 def weights() -> list[bytes]:
     """Weights alone, and a whole model of the same."""
     made = [written(model_of().save_weights), written(model_of().save), written(of_images().save_weights)]

@@ -12,6 +12,7 @@ from fastnn import _plan as plan
 from fastnn._kernels import contract, laps
 from fastnn._ops import OPS
 from fastnn._ops.merge import Join
+from fastnn._ops.pool import MANY
 from fastnn._plan import records
 from fastnn.activations import ACTIVATIONS, ActivationCode
 from fastnn.constraints import ConstraintCode
@@ -106,6 +107,7 @@ def test_codes_of_c_equal_those_of_python():
     native = pytest.importorskip("fastnn._kernels.native.native", reason="the native backend is not built")
     codes = native.codes()
     kinds = codes.pop("fnn_op_kind")
+    assert codes.pop("fnn_limit") == {"MANY": MANY}
     assert kinds == {op.name.upper(): code for code, op in OPS.items()}
     assert set(codes) == set(ENUMS)
     for group, enum in ENUMS.items():

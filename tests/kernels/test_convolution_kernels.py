@@ -6,7 +6,7 @@ import copy
 
 import numpy as np
 import pytest
-from convolutions import FEW, TRANSPOSED, WIDER, case, grid, pytorch, torch_gradients
+from convolutions import EVEN, FEW, TRANSPOSED, WIDER, case, grid, pytorch, torch_gradients
 from graphs import GraphStage, graph, joined
 from networks import Network, Stage, draw, network
 from test_guard_pages import AtTheEdge, killed_by
@@ -20,7 +20,7 @@ from fastnn._plan import compile as compiling
 from fastnn.layers import Add, Conv2D, Conv2DTranspose, Dense, DepthwiseConv2D, Flatten, SeparableConv2D
 
 DOUBLE = np.dtype("float64")
-CASES = FEW + TRANSPOSED + WIDER
+CASES = FEW + TRANSPOSED + WIDER + EVEN
 SMALL = tuple(some for some in CASES if some.rows * np.prod(some.shape) < 200)  # for differences
 PARTS = 24  # of the grid, one test each
 MOST = 2**24  # whole numbers up to here are exact in float32
@@ -163,7 +163,7 @@ RUNS = [] if _kernels.why_not("cython") else [name for name, _, runs in _kernels
 SAME_BITS = [name for name in RUNS if name != "portable"]  # those with fused multiply-add
 
 
-@pytest.mark.parametrize("some", (FEW + TRANSPOSED)[::2] + WIDER, ids=repr)
+@pytest.mark.parametrize("some", (FEW + TRANSPOSED)[::2] + WIDER + EVEN, ids=repr)
 def test_bits_depend_neither_on_threads_nor_on_the_instruction_set(dtype, rng, some):
     if not SAME_BITS:
         pytest.skip(_kernels.why_not("cython") or "no instruction set with fused multiply-add runs here")
@@ -265,7 +265,7 @@ def test_a_bad_number_spoils_what_reads_it_and_nothing_else(backend, dtype, rng,
 
 
 @pytest.mark.covering("dtype")
-@pytest.mark.parametrize("some", (FEW + TRANSPOSED)[::9] + WIDER, ids=repr)
+@pytest.mark.parametrize("some", (FEW + TRANSPOSED)[::9] + WIDER + EVEN, ids=repr)
 def test_nothing_behind_a_users_array_is_touched(backend, dtype, rng, some):
     net = net_of(rng, some)
     (x,), (dy,) = data(rng, net, some.rows)

@@ -73,6 +73,12 @@ def test_whole_numbers_give_equal_bits_for_all_sizes(backend, dtype, rng, width)
         compare_exactly(backend, dtype, rng, [Dense(last, "relu", use_bias=False), Dense(width)], other, rows)
 
 
+def test_whole_numbers_of_single_rows_give_equal_bits_for_every_number_of_vectors(backend, dtype, rng):
+    for vectors in range(1, 9):
+        for width, bias in ((16 * vectors - 3, False), (16 * vectors - 3, True), (16 * vectors, True)):
+            compare_exactly(backend, dtype, rng, [Dense(width, use_bias=bias)], 3 + vectors, 1)
+
+
 @pytest.mark.covering("dtype")
 @pytest.mark.parametrize(
     ("n_in", "width", "n_out", "rows"), [(400, 1, 300, 500), (700, 129, 1, 3), (3, 801, 130, 97), (389, 260, 517, 167)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from graphs import graph
 from networks import EVERY_LOSS, Stage, dense, draw, draw_target, loss_id, network, output_activation
 from padded import Padded, draw_batch, draw_mask
 
@@ -138,6 +139,19 @@ def test_threads_with_blocks_of_their_own_drop_the_same_numbers(native, dtype, r
     made = {"loss": "sparse_categorical_crossentropy", "batch_size": 400, "n_samples": 900, "optimizer": "adam"}
     net = network(rng, layers, (5,), **made)
     assert_alike(native, net, dtype, draw(rng, (900, 5)), rng.integers(0, 3, (900, 1)).astype(np.int32), None)
+
+
+def test_gradients_that_no_op_makes_stay_zero_in_memory_of_their_own(native, dtype, rng, small_blocks):
+    layers = [Dense(11, "relu"), Dense(7, "tanh", kernel_regularizer="l2"), Dense(3)]
+    nodes = [(i, (i,)) for i in range(3)]
+    made = {"frozen": {1}, "optimizer": Adam(0.01, global_clipnorm=0.1), "batch_size": 400}
+    net = graph(rng, layers, nodes, [(5,)], [3], **made)
+    data = draw(rng, (900, 5)), draw(rng, (900, 3)), weights(rng, 900, True)
+    params, *_ = assert_alike(native, net, dtype, *data)
+    of = {variable.layer: variable for variable in net.plan.layout.variables if variable.parameter.name == "kernel"}
+    for layer, variable in of.items():
+        place = slice(variable.offset, variable.offset + variable.size)
+        assert (params[place] == net.params[place].astype(dtype)).all() == (layer == 1)
 
 
 @pytest.mark.parametrize("n", TEAMS)

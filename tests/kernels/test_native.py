@@ -102,6 +102,11 @@ def test_long_rows_are_exact(isa, dtype, rng, n, k, layout, accumulate):
     check_product(rng, dtype, (1, n, k), layout, accumulate)
 
 
+def test_few_rows_of_every_number_of_columns_are_exact(isa, dtype, rng):
+    for rows, n, accumulate in itertools.product((1, 2, 3), range(1, 150), (False, True)):
+        check_product(rng, dtype, (rows, n, 1 + n % 7), LAYOUTS[n % 3], accumulate)
+
+
 FEW = {
     "dense": lambda: [Dense(301, "tanh", input_shape=(7,)), Dense(130, "relu"), Dense(3)],
     "images": lambda: [Conv2D(5, 3, activation="relu", input_shape=(6, 6, 2)), MaxPooling2D(), Flatten(), Dense(263)],

@@ -413,7 +413,7 @@ def test_weights_of_other_shapes_or_another_number_change_nothing(tmp_path):
     for other, words in (
         (
             Sequential([Dense(5, input_shape=(3,)), Dense(3)]),
-            r"its 1.kernel has the shape \(5, 3\), and 1.kernel of the",
+            r"its 1.kernel has the shape \(5, 3\), and dense_1/kernel of the",
         ),
         (Sequential([Dense(5, input_shape=(3,))]), "it has 2 arrays of weights, and the model takes 4"),
     ):

@@ -43,6 +43,26 @@ def test_shapes_and_number_of_parameters():
     assert model.weight_names() == ["0.kernel", "0.bias", "1.kernel"]
 
 
+def test_weights_go_by_the_names_of_layers_in_all_that_users_read(tmp_path):
+    inner = Sequential([Dense(4, input_shape=(3,))], name="inner")
+    model = Sequential([Input((3,)), inner, Dense(2, name="last")])
+    paths = ["inner/dense/kernel", "inner/dense/bias", "last/kernel", "last/bias"]
+    assert model.weight_paths() == paths
+    assert model.gradients(np.zeros((1, 3)), dy=np.ones((1, 2))).names == tuple(paths)
+    model.compile(fastnn.optimizers.Adam(learning_rate_factors=dict.fromkeys(paths, 2.0)), "mse")
+    weights = model.get_weights()
+    for place, path in enumerate(paths):
+        wrong = [w.T[:1] if i == place else w for i, w in enumerate(weights)]
+        with pytest.raises(ValueError, match=f"weights of {path} must have shape"):
+            model.set_weights(wrong)
+    with pytest.raises(ValueError, match="weights of last/bias must have shape"):
+        model.layers[-1].set_weights([weights[2], weights[3][:1]])
+    model.save_weights(tmp_path / "w")
+    other = Sequential([Dense(4, input_shape=(3,)), Dense(5, name="end")])
+    with pytest.raises(ValueError, match=r"its 1.kernel has the shape \(4, 2\), and end/kernel of the model \(4, 5\)"):
+        other.load_weights(tmp_path / "w")
+
+
 def test_layers_is_a_copy():
     model = Sequential([Dense(2, input_shape=(3,))])
     model.layers.clear()

@@ -253,8 +253,8 @@ def test_layers_show_and_take_their_weights():
     model.layers[0].get_weights()[0][:] = 9
     assert not (model.get_weights()[0] == 9).any()
     before = weights_of(model)
-    refused(lambda: model.layers[2].set_weights([kernel]), ValueError, ("2 arrays", "last.kernel"))
-    refused(lambda: model.layers[2].set_weights([kernel, [np.nan]]), ValueError, ("last.bias", "finite"))
+    refused(lambda: model.layers[2].set_weights([kernel]), ValueError, ("2 arrays", "last/kernel"))
+    refused(lambda: model.layers[2].set_weights([kernel, [np.nan]]), ValueError, ("last/bias", "finite"))
     assert same([weights_of(model)], [before])
     assert Dense(3).get_weights() == []
     refused(lambda: Dense(3).set_weights([]), ValueError, ("no weights yet", "build"))

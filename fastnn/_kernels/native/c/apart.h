@@ -15,10 +15,13 @@
 
 enum { BLOCKS_APART = 4 }; /* of a batch and a thread at least: with fewer some have one block more than others */
 
-/* What a thread works in: the network with memory of its own for activations and gradients. */
+/* What a thread works in: the network with memory of its own for activations and gradients. A block sets all gradients
+ * that it makes, and what no op makes stays zero: so they are cleared once, by the thread that will use them, near
+ * which memory then lies. */
 struct apart {
     fnn_network network;
     void *terms;
+    int is_cleared;
 };
 
 static int adds_once(const fnn_op *op) { return op->kind == FNN_DENSE || (op->dw < 0 && op->db < 0); }
@@ -73,13 +76,9 @@ static void walk_apart(training *t, fnn_block *block, const int32_t *rows, doubl
     const fnn_network *network = &own->network;
     const range all = {0, block->rows};
     const given_rows given = {network, t->data, t->order, t->run->n_samples};
-    const int adjacent = are_adjacent(rows, block->rows);
     const void *inputs[FNN_MOST_INPUTS];
     const fnn_share share = {0, block->rows, 0, block->rows};
-    block->inputs = inputs;
-    for (int i = 0; i < network->model.header->n_inputs; i++)
-        inputs[i] = rows_of(&given, i, rows, block->rows, adjacent, all);
-    fnn_lap_of(block->clock, FNN_GATHER);
+    gather_inputs(&given, block, rows, all, inputs);
     forward_rows(network, block, all, alone);
     network->kernels->losses->slopes(&network->model, t->data->answers, rows, &share, factor, own->terms);
     fnn_lap_of(block->clock, FNN_LOSS);
@@ -126,12 +125,18 @@ static int add_block(training *t, const fnn_block *block, const int32_t *rows, d
     return 1;
 }
 
+static void clear_once(struct apart *own) {
+    const fnn_model *model = &own->network.model;
+    if (!own->is_cleared) memset(model->grads, 0, (size_t)(model->header->n_params * own->network.kernels->item_size));
+    own->is_cleared = 1;
+}
+
 /* All blocks of a batch; whether it ends before its update, of which all threads say the same. */
 static int train_apart(training *t, const fnn_block *like, const int32_t *rows, int64_t n_rows, double factor,
                        double *sums, fnn_team *team, int thread) {
     const fnn_header *header = t->network->model.header;
     fnn_team one = {1, 0, 0};
-    memset(t->apart[thread].network.model.grads, 0, (size_t)(header->n_params * t->network->kernels->item_size));
+    clear_once(&t->apart[thread]);
     if (thread == team->size - 1 && header->has_penalty)
         t->penalty_made = t->network->kernels->penalty(&t->network->model);
     for (int64_t i = thread; i * header->block_rows < n_rows && !leaves(&t->exit); i += team->size) {

@@ -257,5 +257,6 @@ const fnn_layout_entry fnn_codes[] = {
     CODE(fnn_part, FNN_STATISTICS),
     CODE(fnn_part, FNN_DW),
     CODE(fnn_part, FNN_LEARN),
+    CODE(fnn_limit, FNN_MANY),
     {0},
 };

@@ -117,6 +117,7 @@ enum fnn_divisor { FNN_BY_ROWS, FNN_BY_WEIGHT, FNN_BY_NOTHING, FNN_N_DIVISORS };
 enum { FNN_N_PARAMETERS = 32, FNN_N_HYPER = 8, FNN_N_SCALARS = 10, FNN_N_GEOMETRY = 16 };
 enum { FNN_N_MORE = 2, FNN_N_NUMBERS = 8 };
 enum { FNN_MOST_INPUTS = 256, FNN_MOST_GROUPS = 256 };
+enum { FNN_MANY = 256 }; /* sums of means of more numbers keep what rounding has lost: MANY of _ops/pool.py */
 enum { FNN_NOT_POOLED, FNN_POOLED_NEXT, FNN_POOLED_BEFORE };
 
 /* The array of all rows of a block between two ops. */

@@ -104,4 +104,14 @@ static inline const void *rows_of(const given_rows *g, int input, const int32_t 
     return gathered;
 }
 
+/* The block's rows of all inputs, a thread's share of those that are written; `inputs` has room for them. */
+static inline void gather_inputs(const given_rows *g, fnn_block *block, const int32_t *rows, range own,
+                                 const void **inputs) {
+    const int adjacent = are_adjacent(rows, block->rows);
+    block->inputs = inputs;
+    for (int i = 0; i < g->network->model.header->n_inputs; i++)
+        inputs[i] = rows_of(g, i, rows, block->rows, adjacent, own);
+    fnn_lap_of(block->clock, FNN_GATHER);
+}
+
 #endif

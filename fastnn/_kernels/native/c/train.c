@@ -69,11 +69,7 @@ static int train_block(training *t, fnn_block *block, const int32_t *rows, doubl
     const range own = share(block->rows, ROW_UNIT, team, thread);
     const given_rows given = {t->network, t->data, t->order, t->run->n_samples};
     const void *inputs[FNN_MOST_INPUTS];
-    const int adjacent = are_adjacent(rows, block->rows);
-    block->inputs = inputs;
-    for (int i = 0; i < t->network->model.header->n_inputs; i++)
-        inputs[i] = rows_of(&given, i, rows, block->rows, adjacent, own);
-    fnn_lap_of(block->clock, FNN_GATHER);
+    gather_inputs(&given, block, rows, own, inputs);
     if (walk_rows(t, block, rows, factor, sums, own, (walkers){&t->exit, team, thread})) return 1;
     params_of_block(t->network, block, scalars, team->size > 1 ? t->parts : NULL, team, thread);
     meet(team, block->clock);

@@ -12,6 +12,9 @@ static void zero_numbers(int n, float *y) {
     for (int i = 0; i < n; ++i) y[i] = 0.0f;
 }
 
+/* Whether sums of n numbers keep what rounding has lost. */
+static int are_many(int n) { return n > 256; }
+
 /* y = b, or zeros where there is no bias */
 static void begin_with(const float *restrict b, int n, float *restrict y) {
     if (b)

@@ -39,7 +39,7 @@ static void mean_of_many_rows(const float *restrict x, const float *restrict mas
 /* The mean of the rows whose mask is not 0; zeros where it is 0 for all. */
 static void mean_of_rows(const float *restrict x, const float *restrict mask, int rows, int n, float *restrict y) {
     int count = 0;
-    if (rows > 256) {
+    if (are_many(rows)) {
         mean_of_many_rows(x, mask, rows, n, y);
         return;
     }

@@ -55,7 +55,7 @@ static float pool_mean_of_many(const float *x, int n, int m, int line, int c) {
 static void pool_average(const windows *s, const float *restrict x, float *restrict y) {
     for (int at = 0; at < s->oh * s->ow; ++at, y += s->c) {
         int count = 0;
-        if (s->kh * s->kw > 256) {
+        if (are_many(s->kh * s->kw)) {
             const int y0 = at / s->ow * s->sh - s->top, x0 = at % s->ow * s->sw - s->left;
             const int row = y0 > 0 ? y0 : 0, column = x0 > 0 ? x0 : 0;
             const int bottom = y0 + s->kh < s->h ? y0 + s->kh : s->h, right = x0 + s->kw < s->w ? x0 + s->kw : s->w;

@@ -7,8 +7,6 @@ FNN_LENT_OP(MASKED_MEAN, masked_mean)
 
 #include "arrays.h"
 
-#define MEAN_MANY 256 /* rows: MANY of _ops/pool.py */
-
 typedef struct {
     const real *from, *mask;
     real *to;
@@ -25,7 +23,7 @@ static vf number_that_count(const real *mask, int64_t rows) {
 
 INLINE void mean_part(const void *context, int64_t j, int some) {
     const mean_run *run = context;
-    const int many = run->rows > MEAN_MANY;
+    const int many = run->rows > FNN_MANY;
     vf sum = vf_zero(), lost = vf_zero();
     for (int64_t i = 0; i < run->rows; i++)
         if (run->mask[i] != 0) {

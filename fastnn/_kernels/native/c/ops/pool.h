@@ -13,7 +13,7 @@ FNN_OP(POOL, pool)
 #include "windows.h"
 
 enum { POOL_AVERAGE = 13, POOL_ACROSS = 4 /* vectors of channels that are pooled together */ };
-enum { POOL_MAXIMUM, POOL_MEAN, POOL_MEAN_OF_MANY, POOL_MANY = 256 /* MANY of _ops/pool.py */ };
+enum { POOL_MAXIMUM, POOL_MEAN, POOL_MEAN_OF_MANY };
 
 typedef struct {
     windows s;
@@ -26,7 +26,7 @@ typedef struct {
 static pooling pooling_of(const fnn_op *op) {
     pooling v = {.s = windows_of(op)};
     const windows *s = &v.s;
-    v.average = !op->geometry[POOL_AVERAGE] ? POOL_MAXIMUM : s->kh * s->kw > POOL_MANY ? POOL_MEAN_OF_MANY : POOL_MEAN;
+    v.average = !op->geometry[POOL_AVERAGE] ? POOL_MAXIMUM : s->kh * s->kw > FNN_MANY ? POOL_MEAN_OF_MANY : POOL_MEAN;
     v.add = !((s->oh == 1 || s->sh == s->kh) && (s->ow == 1 || s->sw == s->kw));
     v.line = s->w * s->c;
     v.bottom = (s->oh - 1) * s->sh + s->kh - s->top, v.right = (s->ow - 1) * s->sw + s->kw - s->left;
