@@ -130,7 +130,7 @@ class Optimizer:
         refuse_subclass(cls, "an optimizer", "the compiled kernels could not run it; choose one of fastnn.optimizers")
 
     def __setattr__(self, name: str, value: Any) -> None:
-        kind: Any = type(self)
+        kind: object = type(self)
         if name not in _settable(kind):
             raise self._unknown(name)
         super().__setattr__(name, value)
@@ -249,7 +249,7 @@ class Optimizer:
 
     def config(self) -> Config:
         """What the model file stores: the name of the class and all arguments."""
-        stored: dict[str, Any] = {"name": self.kind}
+        stored: dict[str, object] = {"name": self.kind}
         for entry in fields(self):
             value = vars(self)[entry.name]
             if entry.name not in FACTORS:
