@@ -5,8 +5,6 @@ The backends that run a model are chosen elsewhere: :func:`fastnn.use_backend`, 
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from fastnn._base.arrays import model_dtype
@@ -37,7 +35,7 @@ def floatx() -> str:
     return "float32"
 
 
-def set_floatx(value: Any) -> None:
+def set_floatx(value: object) -> None:
     """Refuse other dtypes than ``"float32"``, which are each model's own.
 
     Parameters

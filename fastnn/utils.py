@@ -155,7 +155,7 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
     return rows.reshape(*(() if np.ndim(x) == 0 else classes.shape), width)
 
 
-def _class_indices(came: Any) -> np.ndarray:
+def _class_indices(came: object) -> np.ndarray:
     array = numbers("x", came)
     if array.dtype.kind == "f" and not (np.isfinite(array).all() and np.array_equal(array, np.floor(array))):
         raise ValueError("x must hold class indices (whole numbers), got fractions, infinity or NaN")
@@ -167,7 +167,7 @@ def _class_indices(came: Any) -> np.ndarray:
 
 
 def pad_sequences(
-    sequences: Any,
+    sequences: object,
     maxlen: int | None = None,
     dtype: Any = "int32",
     padding: Literal["pre", "post"] = "pre",
@@ -228,13 +228,13 @@ def _part(row: np.ndarray, length: int, padding: str) -> np.ndarray:
     return row[len(row) - length :] if padding == "pre" else row[:length]
 
 
-def _sequence(index: int, came: Any) -> np.ndarray:
+def _sequence(index: int, came: object) -> np.ndarray:
     if isinstance(came, str) or not hasattr(came, "__len__"):
         raise TypeError(f"sequences must hold sequences of numbers, got {shown(came)} at index {index}")
     return np.asarray(came)
 
 
-def normalize(x: Any, axis: int = -1, order: int = 2) -> np.ndarray:
+def normalize(x: object, axis: int = -1, order: int = 2) -> np.ndarray:
     """``x`` divided by its norms along an axis; where a norm is 0 the numbers stay 0.
 
     Parameters
@@ -253,7 +253,7 @@ def normalize(x: Any, axis: int = -1, order: int = 2) -> np.ndarray:
 
 
 def plot_model(
-    model: Any, to_file: StrPath = "model.png", show_shapes: bool = False, dpi: int = 200, **unknown: Any
+    model: object, to_file: StrPath = "model.png", show_shapes: bool = False, dpi: int = 200, **unknown: object
 ) -> Any:
     """Draw a model's graph with :func:`fastnn.plot.graph`, and write the picture.
 
@@ -279,7 +279,7 @@ def plot_model(
     return ax
 
 
-def _unknown(name: str) -> Any:
+def _unknown(name: str) -> object:
     hint = f": {_NOT_HERE[name]}" if name in _NOT_HERE else nearest(name, __all__)
     raise AttributeError(f"module 'fastnn.utils' has no attribute {name!r}{hint}")
 

@@ -27,7 +27,7 @@ class Ahead:
     A thread does that from the first slow call on, until :meth:`close`.
     """
 
-    def __init__(self, function: Callable[[], Any]):
+    def __init__(self, function: Callable[[], object]):
         self.function = function
         self.seconds = 0.0  # a call takes, lately
         self.began = self.took = 0.0  # when the thread's call began, and the seconds of the one before

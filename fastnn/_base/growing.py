@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from fastnn._base import writing
 from fastnn._base.temporary import sweep, temporary_file
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def growing_file(path: StrPath) -> Iterator[Any]:
+def growing_file(path: StrPath) -> Iterator[BinaryIO]:
     """A binary file that becomes the file at ``path`` at the end of the block; an error leaves what stands there.
 
     A device or pipe gets what is written at once.

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any
 
-_current: ContextVar[Any] = ContextVar("fastnn_job", default=None)
+_current: ContextVar[object] = ContextVar("fastnn_job", default=None)
 
 
 def current() -> Any:

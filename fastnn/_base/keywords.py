@@ -35,7 +35,7 @@ CALLS: dict[str, str] = {
     "input_tensors": "inputs are the x of fit",
     "distribute": "one machine's processors are used, see fastnn.set_num_threads",
 }
-NEUTRAL: dict[str, tuple[Any, ...]] = {  # values with which ignoring an argument changes nothing
+NEUTRAL: dict[str, tuple[object, ...]] = {  # values with which ignoring an argument changes nothing
     "steps": (None,),
     "steps_per_epoch": (None,),
     "validation_steps": (None,),

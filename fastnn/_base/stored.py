@@ -16,11 +16,12 @@ from typing import Any, Literal, NoReturn, Union, get_args, get_origin, get_type
 import numpy as np
 
 from fastnn._base.arguments import shown
+from fastnn._base.types import Stored
 
 PLAIN = (bool, int, str, NoneType)
 
 
-def parse(name: str, text: str | bytes) -> Any:
+def parse(name: str, text: str | bytes) -> Stored:
     """The value of a JSON text; ``ValueError`` that names what it is the text of."""
     import json
 

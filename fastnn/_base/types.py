@@ -26,6 +26,9 @@ ClassWeights = Mapping[Any, SupportsFloat] | None
 AnyLayer = Any
 """A layer or a model of a kind, and so with attributes, that the user knows and no type checker can."""
 
+Stored = Any
+"""What a file or a configuration says, before it is checked: who reads it hears of what is not as it should be."""
+
 Config = dict[str, Any]
 """What an object is made of again, under the names of its arguments; own classes have what arguments they like."""
 

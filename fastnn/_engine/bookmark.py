@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastnn._base.arguments import integer, shown
+from fastnn._base.types import Stored
 
 if TYPE_CHECKING:
     from fastnn._engine.standing import Standing
@@ -70,7 +71,7 @@ def what_trains(fit: Standing) -> dict[str, object]:
     return {"kind": type(trainer).__name__, "shuffle": fit.shuffle, **trainer.shards, **trainer.what()}
 
 
-def check(fit: Standing, marked: dict[str, Any]) -> None:
+def check(fit: Standing, marked: dict[str, Stored]) -> None:
     """Raise :class:`Misfit` when a fit cannot go on from a mark as the marked one would have."""
     pairs: list[tuple[str, Any, Any]] = [("initial_epoch", fit.epochs[0], marked["initial_epoch"])]
     told = what_trains(fit)
@@ -96,7 +97,7 @@ def go_on(fit: Standing, marked: dict[str, object]) -> None:
         raise Misfit(f"it does not tell where its fit stood: {error!r}") from error
 
 
-def _stand(fit: Standing, marked: dict[str, Any]) -> None:
+def _stand(fit: Standing, marked: dict[str, Stored]) -> None:
     run, was = fit.run, marked["run"]
     if fit.trainer.n_samples and was["batch"] >= (fit.trainer.steps or 1):  # of a stream only the end tells how long
         raise ValueError(f"it stands before batch {was['batch']} of an epoch of {fit.trainer.steps}")
@@ -117,14 +118,14 @@ def _stand(fit: Standing, marked: dict[str, Any]) -> None:
     fit.state.calls = marked["calls"]
 
 
-def tell(fit: Standing, marked: dict[str, Any]) -> None:
+def tell(fit: Standing, marked: dict[str, Stored]) -> None:
     """Have callbacks remember what those of the other fit did; behind ``on_train_begin``, where many begin anew."""
     for (callback, _), (_, state) in zip(remembering(fit), marked["callbacks"], strict=True):
         callback.set_state(state)
     fit.state.stop_training = marked["stopped"]
 
 
-def validated(marked: Any) -> dict[str, object]:
+def validated(marked: Stored) -> dict[str, object]:
     """What a file says of where a fit stood, as far as it can be checked without the fit."""
     first, run = _count("first_epoch", marked["first_epoch"]), marked["run"]
     _count("initial_epoch", marked["initial_epoch"])
@@ -148,7 +149,7 @@ def validated(marked: Any) -> dict[str, object]:
     for name, state in marked["callbacks"]:
         if not (isinstance(name, str) and isinstance(state, dict)):
             raise TypeError(f"a callback must have a name and a state, got {shown((name, state))}")
-    found: dict[str, Any] = marked
+    found: dict[str, Stored] = marked
     return found
 
 

@@ -47,7 +47,7 @@ class CFunction:
     (0, [3.0, 7.0])
     """
 
-    def __init__(self, addresses: tuple[int, int, Any], dtype: np.dtype, n_in: int, n_out: int):
+    def __init__(self, addresses: tuple[int, int, object], dtype: np.dtype, n_in: int, n_out: int):
         self.address, self.context, self._alive = addresses
         self.dtype, self.n_in, self.n_out = dtype, n_in, n_out
         self.signature = SIGNATURE.format(real="float" if dtype.itemsize == 4 else "double")

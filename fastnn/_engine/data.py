@@ -35,7 +35,7 @@ class Given:
     weights: Sequence[Any]
     x_labels: Sequence[str] = ("x",)
     y_labels: Sequence[str] = ("y",)
-    class_weight: Any = None
+    class_weight: object = None
 
 
 def check_given(x: object, y: object) -> None:

@@ -207,7 +207,7 @@ class Distribution:
 
     def told_by_first(self, *told: object) -> list[Any]:
         """What rank 0 says: numbers, truths and None, in one message."""
-        found: list[Any] = json.loads(self.gather(AGREEMENT, json.dumps(told).encode())[0])
+        found: list[object] = json.loads(self.gather(AGREEMENT, json.dumps(told).encode())[0])
         return found
 
 

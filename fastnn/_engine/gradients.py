@@ -49,11 +49,11 @@ class Form:
     def __repr__(self) -> str:
         return f"<Form of {counted(len(self.names), 'array')}, {self.size} numbers>"
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         """Without functions of the backend: another process, where gradients are sent, may not have it."""
         return {name: value for name, value in vars(self).items() if name != "looks"}
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
+    def __setstate__(self, state: dict[str, object]) -> None:
         vars(self).update(state, looks=looks)
 
     def gathered(self, vector: np.ndarray) -> Gradients:
@@ -83,7 +83,7 @@ class Form:
             arrays.check_finite(f"grads[{i}] ({self.names[i]})", np.ascontiguousarray(array))
         return flat
 
-    def _joined(self, came: Any, dtype: np.dtype) -> np.ndarray:
+    def _joined(self, came: object, dtype: np.dtype) -> np.ndarray:
         listed = list(came) if type(came) is Gradients else arrays.listed("grads", came, "arrays")
         if len(listed) != len(self.shapes):
             raise ValueError(

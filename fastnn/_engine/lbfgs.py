@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from fastnn._base import interrupts
+from fastnn._base.types import Stored
 from fastnn._kernels import reference, steps
 from fastnn._kernels.contract import Course, Rows
 from fastnn._plan.memory import Memory
@@ -79,7 +80,7 @@ class Solver:
         vectors["pairs"] = np.array([row for s, y, _ in self.pairs for row in (s, y)]).reshape(-1, len(self.here.w))
         return {"loss": self.here.loss, "sums": self.here.sums, "rho": [float(rho) for *_, rho in self.pairs]}
 
-    def go_on(self, marked: dict[str, Any], vectors: dict[str, np.ndarray]) -> None:
+    def go_on(self, marked: dict[str, Stored], vectors: dict[str, np.ndarray]) -> None:
         """Stand where another solver was marked."""
         (w, gradient), pairs, rho = vectors["point"], vectors["pairs"], marked["rho"]
         self.here = Point(w, float(marked["loss"]), gradient, np.array(marked["sums"], np.float64))

@@ -98,7 +98,7 @@ class ShardTrainer(StreamTrainer):
         super().__init__(trainee, choose, stream, batch_size)
         self.given, self.distribution = stream.given, stream.distribution
 
-    def what(self) -> dict[str, Any]:
+    def what(self) -> dict[str, object]:
         return {**super().what(), "digest of the stream": self.given.digest}
 
     def _train_batch(self, rows: Rows, course: Course) -> bool:

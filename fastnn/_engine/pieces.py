@@ -7,12 +7,12 @@ callbacks, divergence, the end) is the same as on arrays.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from fastnn._base import interrupts
 from fastnn._base.arguments import integer
+from fastnn._base.types import Stored
 from fastnn._engine.bookmark import MOST
 from fastnn._engine.compiled import Trainee
 from fastnn._engine.convert import MAX_SAMPLES
@@ -48,7 +48,7 @@ class Pieces(Trainer):
         parts = [[[output, *kept.mark()] for output, kept in part.items()] for part in self.parts]
         return {**super().mark(vectors), "seen": self.seen, "parts": parts}
 
-    def go_on(self, marked: dict[str, Any], vectors: dict[str, np.ndarray], run: np.ndarray, shuffle: bool) -> None:
+    def go_on(self, marked: dict[str, Stored], vectors: dict[str, np.ndarray], run: np.ndarray, shuffle: bool) -> None:
         super().go_on(marked, vectors, run, shuffle)
         self.seen = integer("seen", marked["seen"], low=0)
         self.parts = [{output: Kept.marked(*kept) for output, *kept in part} for part in marked["parts"]]
@@ -93,14 +93,14 @@ class StreamTrainer(Pieces):
         self.at_epoch, self.at_rows = piece["epoch"], piece["n_samples"]
         super().__init__(trainee, choose, batch_size, batch_size, piece)
 
-    def what(self) -> dict[str, Any]:
+    def what(self) -> dict[str, object]:
         return {"steps_per_epoch": self.stream.steps}
 
     def mark(self, vectors: dict[str, np.ndarray]) -> dict[str, object]:
         told = {"batch_size": self.batch_size, "steps": self.steps, "stream": self.stream.mark()}
         return {**super().mark(vectors), **told}
 
-    def go_on(self, marked: dict[str, Any], vectors: dict[str, np.ndarray], run: np.ndarray, shuffle: bool) -> None:
+    def go_on(self, marked: dict[str, Stored], vectors: dict[str, np.ndarray], run: np.ndarray, shuffle: bool) -> None:
         super().go_on(marked, vectors, run, shuffle)
         self.steps = marked["steps"] if self.steps is None else self.steps
         wanted = integer("batch_size", marked["batch_size"], low=1, high=MAX_SAMPLES)
@@ -213,7 +213,7 @@ class PassTrainer(Pieces):
         piece = new_run(len(rows), (first, first + 1), shuffle=shuffle)
         super().__init__(trainee, choose, batch_size, len(rows), piece)
 
-    def what(self) -> dict[str, Any]:
+    def what(self) -> dict[str, object]:
         return {**super().what(), "steps_per_epoch": self.steps, "digest of all rows": self.rows.digest}
 
     def mark(self, vectors: dict[str, np.ndarray]) -> dict[str, object]:

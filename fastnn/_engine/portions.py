@@ -15,6 +15,7 @@ import numpy as np
 from fastnn._base import interrupts
 from fastnn._base.arguments import integer
 from fastnn._base.portions import GivesPortions, Portion
+from fastnn._base.types import Stored
 from fastnn._engine.beside import Beside
 from fastnn._engine.bookmark import MOST
 from fastnn._engine.compiled import Trainee
@@ -126,14 +127,14 @@ class PortionTrainer(Pieces):
         most = max(given.most_rows or 0, len(stream.first().rows))
         super().__init__(trainee, choose, batch_size, most, new_run(1, (0, 1), shuffle=False))
 
-    def what(self) -> dict[str, Any]:
+    def what(self) -> dict[str, object]:
         told = {"steps_per_epoch": self.stream.steps, "digest of the stream": self.stream.given.digest}
         return {**super().what(), "n_samples": self.stream.given.n_rows, **told}
 
     def mark(self, vectors: dict[str, np.ndarray]) -> dict[str, object]:
         return {**super().mark(vectors), "stream": {**self.place, "total": 0}}
 
-    def go_on(self, marked: dict[str, Any], vectors: dict[str, np.ndarray], run: np.ndarray, shuffle: bool) -> None:
+    def go_on(self, marked: dict[str, Stored], vectors: dict[str, np.ndarray], run: np.ndarray, shuffle: bool) -> None:
         super().go_on(marked, vectors, run, shuffle)
         self.place = {name: integer(name, marked["stream"][name], low=0, high=MOST) for name in ("pass", "at")}
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from fastnn._base import job
 from fastnn._base.arguments import integer, number
+from fastnn._base.types import Stored
 from fastnn._engine.carrying import check_batches, usual_rows
 from fastnn._engine.compiled import Trainee
 from fastnn._engine.data import cut
@@ -52,7 +53,7 @@ class Arguments:
     pace: Pace = ALL
     usual_rows: int = BATCH_SIZE  # of a batch without batch_size
     saving: Saving | None = None
-    marked: dict[str, Any] | None = None  # where another fit stood, from which this one goes on
+    marked: dict[str, Stored] | None = None  # where another fit stood, from which this one goes on
     distribution: Distribution | None = None  # ranks that train together
     elsewhere: bool = False  # whether another process trains
 

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
@@ -62,7 +61,7 @@ class Saving:
     write : told where the fit stands (:func:`fastnn._engine.bookmark.mark`), writes it down.
     """
 
-    def __init__(self, every: Every, write: Callable[[dict[str, Any]], None]):
+    def __init__(self, every: Every, write: Callable[[dict[str, object]], None]):
         self.every, self.write = every, write
         self.epoch = self.step = 0
         self.clock: Callable[[], float] = time.monotonic

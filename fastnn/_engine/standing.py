@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from fastnn._base.types import Stored
 from fastnn._engine import bookmark
 from fastnn._engine.compiled import Trainee
 from fastnn._engine.entries import Records
@@ -53,7 +54,7 @@ class Standing:
     time_limit: float | None = None
     stop: Stop | None = None
     saving: Saving | None = None
-    marked: dict[str, Any] | None = None
+    marked: dict[str, Stored] | None = None
     failed: bool = False
 
     def __post_init__(self) -> None:

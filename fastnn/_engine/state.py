@@ -98,7 +98,7 @@ def attribute(name: str) -> property:
     def read(model: HasState) -> Any:
         return getattr(model.state, name)
 
-    def write(model: HasState, came: Any) -> None:
+    def write(model: HasState, came: object) -> None:
         setattr(model.state, name, came)
 
     return property(read, write)

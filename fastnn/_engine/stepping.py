@@ -217,7 +217,7 @@ class RecurrentPredictor:
     @state.setter
     def state(self, came: dict[str, object]) -> None:
         own = self._steps()
-        given: Any = came
+        given: object = came
         if not isinstance(given, dict) or set(given) != set(own.names):
             raise ValueError(f"state must be a dict with {', '.join(own.names)}, as f.state gives it, got {came!r}")
         arrays = [real_array(name, came[name], own.dtype) for name in own.names]

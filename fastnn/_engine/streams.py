@@ -45,7 +45,7 @@ class Stream:
     def __init__(
         self,
         source: Source,
-        convert: Callable[[Any], Any],
+        convert: Callable[[Any], object],
         steps: int | None = None,
         first_pass: int = 0,
         kind: str = "",
@@ -172,7 +172,7 @@ class Stream:
 
     # -- in whatever thread fetches -------------------------------------------------------------
 
-    def _fetch(self) -> Any:
+    def _fetch(self) -> object:
         """The next batch as it is wanted, or the end of the epoch."""
         batch = self.raw.pop() if self.raw else self._next()
         if batch is END:
@@ -181,7 +181,7 @@ class Stream:
         self.fetched += 1
         return made
 
-    def _made(self, convert: Callable[[object], object], batch: object) -> Any:
+    def _made(self, convert: Callable[[Any], object], batch: object) -> Any:
         try:
             return convert(batch)
         except Exception as error:

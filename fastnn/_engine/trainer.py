@@ -11,12 +11,13 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from fastnn._base import interrupts
 from fastnn._base.random import fill_order
+from fastnn._base.types import Stored
 from fastnn._engine.compiled import Trainee
 from fastnn._engine.evaluate import Kept, kept_rows
 from fastnn._engine.plans import take_memory, take_memory_of_shards
@@ -81,7 +82,7 @@ class Trainer:
         """What the epoch has kept for metrics that need all predictions."""
         raise NotImplementedError
 
-    def what(self) -> dict[str, Any]:
+    def what(self) -> dict[str, object]:
         """What another fit must have in common to go on where this one stands."""
         return {"batch_size": self.batch_size, "n_samples": self.n_samples}
 
@@ -95,7 +96,7 @@ class Trainer:
         """Where the data go on, and what a solver remembers; matrices over the parameters go into ``vectors``."""
         return {"solver": None if self.solver is None else self.solver.mark(vectors)}
 
-    def go_on(self, marked: dict[str, Any], vectors: dict[str, np.ndarray], run: np.ndarray, shuffle: bool) -> None:
+    def go_on(self, marked: dict[str, Stored], vectors: dict[str, np.ndarray], run: np.ndarray, shuffle: bool) -> None:
         """Stand where another trainer was marked; ``run`` stands there already."""
         if self.solver is not None and marked["solver"] is not None:
             self.solver.go_on(marked["solver"], vectors)
@@ -236,7 +237,7 @@ class RowsTrainer(Trainer):
         self.steps = -(-len(rows) // batch_size)
         super().__init__(trainee, choose, batch_size, len(rows))
 
-    def what(self) -> dict[str, Any]:
+    def what(self) -> dict[str, object]:
         return {**super().what(), "digest of all rows": self.rows.digest}
 
     def go_on(self, marked: dict[str, object], vectors: dict[str, np.ndarray], run: np.ndarray, shuffle: bool) -> None:

@@ -6,12 +6,13 @@ weights, and added to the loss.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from fastnn._plan.memory import Memory
+from fastnn._plan.plan import Plan
 
-def penalty(plan: Any, memory: Any, n_rows: int) -> float:
+
+def penalty(plan: Plan, memory: Memory, n_rows: int) -> float:
     """Sum of the penalties of all outputs of the block that ``forward`` has just pushed, not divided."""
     total = 0.0
     if not plan.header["has_activity"]:
@@ -25,7 +26,7 @@ def penalty(plan: Any, memory: Any, n_rows: int) -> float:
     return float(total)
 
 
-def add_gradient(op: Any, y: np.ndarray, dy: np.ndarray, scale: float) -> None:
+def add_gradient(op: np.void, y: np.ndarray, dy: np.ndarray, scale: float) -> None:
     """Add ``scale`` times the gradient of an op's penalty to ``dy``."""
     l1, l2 = float(op["activity_l1"]), float(op["activity_l2"])
     if l1 or l2:

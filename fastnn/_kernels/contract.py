@@ -24,7 +24,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -34,6 +34,9 @@ from fastnn._base.windows import WindowRows
 from fastnn._plan.memory import Memory
 from fastnn._plan.plan import Plan
 from fastnn._plan.records import ANSWER, SOURCE
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 VERSION = 2  # of these functions; a backend of another package says in CONTRACT which it was written for
 FUNCTIONS = ("supports", "forward", "loss", "backward", "update", "gradient", "train", "predict")
@@ -62,7 +65,7 @@ class Rows:
     def __repr__(self) -> str:
         return call_of(self)
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         """What a copy takes along: not the addresses below, which are of this one's arrays."""
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
@@ -124,7 +127,7 @@ def _address(array: np.ndarray) -> int:
     return int(array.__array_interface__["data"][0])  # in half the time of array.ctypes.data
 
 
-def rates_of(learning_rates: np.ndarray, decays: Any = 1.0, drops: Any = 1.0) -> np.ndarray:
+def rates_of(learning_rates: np.ndarray, decays: npt.ArrayLike = 1.0, drops: npt.ArrayLike = 1.0) -> np.ndarray:
     """Rates of a :class:`Course` from learning rates, and factors of the weight decay and of the rates of dropout."""
     table = np.ones((len(learning_rates), 3))
     table[:, 0], table[:, 1], table[:, 2] = learning_rates, decays, drops

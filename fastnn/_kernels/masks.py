@@ -7,7 +7,7 @@ are set against those of all.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from fastnn._plan.memory import Memory
 from fastnn._plan.plan import Plan
 from fastnn._plan.records import BY_NOTHING, BY_WEIGHT
 from fastnn.metrics import StatisticCode
+
+if TYPE_CHECKING:
+    from fastnn.losses import CustomLoss, Loss, LossRecord
 
 
 def positions(plan: Plan, memory: Memory, table: np.ndarray, n_rows: int) -> Any:
@@ -44,7 +47,7 @@ def balance(plan: Plan, table: np.ndarray, counts: Any, weight: np.ndarray | Non
     return steps.over(*shares(plan, table, counts, weight)) if table["balanced"] else 1.0
 
 
-def of_rows(record: Any, target: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def of_rows(record: LossRecord | CustomLoss, target: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Loss and gradient of the rows that count, of which there may be none."""
     return record.value_and_gradient(target, y) if len(y) else (np.zeros(0, y.dtype), y)
 
@@ -58,7 +61,7 @@ def told(
     return target[counts], y[counts], w[counts]
 
 
-def refuse(table: np.ndarray, loss: Any) -> None:
+def refuse(table: np.ndarray, loss: Loss) -> None:
     """``ValueError`` for a loss of a user's own that sees samples, not positions, and could leave out none."""
     if table["mask"] >= 0:
         raise ValueError(

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastnn._base import interrupts, random
-from fastnn._base.sparse import take_rows
+from fastnn._base.sparse import AnyRows, take_rows
 from fastnn._kernels.activity import penalty
 from fastnn._kernels.contract import Course, Rows
 from fastnn._ops import OPS
@@ -270,7 +270,7 @@ def train_loop(
             return
 
 
-def _gathered(memory: Memory, value: np.void, x: Any, chosen: np.ndarray) -> np.ndarray:
+def _gathered(memory: Memory, value: np.void, x: AnyRows, chosen: np.ndarray) -> np.ndarray:
     """Rows of an input, written out at its place in the workspace."""
     at, size = int(value["offset"]), int(value["size"])
     out = memory.workspace[at : at + len(chosen) * size].reshape(len(chosen), size)

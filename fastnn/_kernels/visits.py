@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from fastnn._base import interrupts
 from fastnn._ops import own
+from fastnn._plan.memory import Memory
+from fastnn._plan.plan import Plan
 
 
 def visit(
-    plan: Any, memory: Any, output: int, inputs: Sequence[np.ndarray], backward: bool, training: bool, accumulate: bool
+    plan: Plan,
+    memory: Memory,
+    output: int,
+    inputs: Sequence[np.ndarray],
+    backward: bool,
+    training: bool,
+    accumulate: bool,
 ) -> None:
     """The op that writes the value ``output``, for a block of rows of the model's ``inputs``: forward or back."""
     interrupts.check()

@@ -150,7 +150,7 @@ class Visit:
                 name = f"d{variable.parameter.name}"
                 self._take("backward", name, grad, gradient, accumulate or self.adds_params)
 
-    def _gradients(self, came: object) -> Sequence[Any]:
+    def _gradients(self, came: object) -> Sequence[object]:
         names = [f"d{variable.parameter.name}" for variable, _ in self.grads]
         if not (isinstance(came, tuple) and len(came) == 2 and isinstance(came[1], list | tuple)):
             raise ValueError(f"{self._name}.backward must return dx, [{', '.join(names)}], got {kind(came)}")

@@ -94,7 +94,7 @@ class _Made:
         shapes = [self.layout.shapes[edge] for edge in node.inputs]
         masks = [self.mask_of.get(edge) for edge in node.inputs]
         came = [self.value_of[edge] for edge in node.inputs]
-        known, told = list(came), dict[str, Any](node.how)
+        known, told = list(came), dict[str, object](node.how)
         if layer.takes_masks and any(mask is not None for mask in masks):
             known += [mask for mask in masks if mask is not None]
             told["masks"] = tuple(mask is not None for mask in masks)

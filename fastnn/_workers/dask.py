@@ -18,7 +18,7 @@ from concurrent.futures import CancelledError
 from typing import Any
 
 from fastnn._workers.parcel import Parcel, contents, mapped
-from fastnn._workers.pickling import Pack, size_of, unpacked
+from fastnn._workers.pickling import Message, Pack, size_of, unpacked
 from fastnn._workers.pools import Pool
 from fastnn._workers.worker import work
 
@@ -132,7 +132,7 @@ class DaskPool(Pool):
     def distrust(self, future: Any) -> None:
         self.scattered = {key: held for key, held in self.scattered.items() if held not in future.data}
 
-    def submit(self, order: dict[str, Any], parcels: list[Parcel], with_data: bool) -> _Future:
+    def submit(self, order: Message, parcels: list[Parcel], with_data: bool) -> _Future:
         self.by_files = self.by_files and not with_data  # a worker has not found one
         how = {**self.executor._kwargs, "pure": False}
         tasks = order.get("tasks", [order.get("task")])
@@ -147,7 +147,7 @@ class DaskPool(Pool):
         task = self._scattered(tasks[0], size, broadcast=False)
         return _Future(self.client.submit(work_on, task, {**order, "task": []}, *sent, **how), self, sent)
 
-    def _submit_filed(self, order: dict[str, Any], tasks: Sequence[Pack], size: int, how: dict[str, Any]) -> _Future:
+    def _submit_filed(self, order: Message, tasks: Sequence[Pack], size: int, how: Message) -> _Future:
         """Tasks in a file beside that of the caller; the message has what a worker must know to read it."""
         parcel = Parcel(os.path.dirname(order["flag"]), tasks)
         self.filed[parcel] = size
@@ -155,7 +155,7 @@ class DaskPool(Pool):
         order["filed"] = parcel.key, parcel.path
         return _Future(self.client.submit(work, order, **how), self, parcel=parcel)
 
-    def opened(self, answer: dict[str, Any]) -> dict[str, Any]:
+    def opened(self, answer: Message) -> Message:
         """An answer, or what stands in the file that it tells of, which is no more then."""
         if answer["kind"] != "filed":
             return answer
@@ -166,7 +166,7 @@ class DaskPool(Pool):
             raise CancelledError(f"its file {path} cannot be read")
         with contextlib.suppress(OSError):
             os.unlink(path)
-        found: dict[str, Any] = contents(memory)
+        found: Message = contents(memory)
         return found
 
     def remove(self, parcel: Parcel | None) -> None:

@@ -36,7 +36,7 @@ class Parcel:
     path, key : where it is, and 16 random bytes that tell it from all others.
     """
 
-    def __init__(self, folder: str, what: Any):
+    def __init__(self, folder: str, what: object):
         self.key = os.urandom(16)
         self.path = os.path.join(folder, f"{self.key.hex()}.parcel")
         buffers: list[pickle.PickleBuffer] = []

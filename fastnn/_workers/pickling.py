@@ -19,7 +19,8 @@ from fastnn._base.reprs import in_a_line
 
 PROTOCOL = 5
 APART = 2**16  # bytes of an array from which on a copy costs more than one more part of a message
-Pack = list[Any]
+Pack = list[object]
+Message = dict[str, Any]  # an order to a worker, or its answer: see worker.work
 
 
 def _pickler() -> ModuleType:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastnn._base.arguments import shown
 from fastnn._workers.parcel import Parcel
-from fastnn._workers.pickling import Pack
+from fastnn._workers.pickling import Message, Pack
 from fastnn._workers.worker import work
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class Pool:
         """Which tasks are submitted together, in an order: each alone where that costs little."""
         return [[i] for i in order]
 
-    def submit(self, order: dict[str, Any], parcels: list[Parcel], with_data: bool) -> Any:
+    def submit(self, order: Message, parcels: list[Parcel], with_data: bool) -> Any:
         """A future of what :func:`work` gives; ``with_data`` sends the parcels along."""
         sent = [parcel.read().tobytes() for parcel in parcels] if with_data else []
         return self.executor.submit(work, order, *sent)

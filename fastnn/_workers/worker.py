@@ -29,7 +29,7 @@ from fastnn._base.reprs import in_a_line
 from fastnn._base.threads import alone
 from fastnn._version import __version__
 from fastnn._workers.parcel import Parcel, contents, mapped
-from fastnn._workers.pickling import dumps, packed, unpacked
+from fastnn._workers.pickling import Message, dumps, packed, unpacked
 from fastnn.errors import BackendError
 
 PAUSE = 0.2  # seconds between looks at the files of callers
@@ -102,7 +102,7 @@ class _House:
 _house = _House()
 
 
-def work(order: dict[str, object], *sent: object) -> list[Any] | dict[str, Any]:
+def work(order: dict[str, object], *sent: object) -> list[Any] | Message:
     """Do a task; never raises.
 
     Parameters
@@ -125,7 +125,7 @@ def work(order: dict[str, object], *sent: object) -> list[Any] | dict[str, Any]:
     return packed(answer, lent=False) if order.get("packs") else answer
 
 
-def _by_file(order: dict[str, Any]) -> list[Any] | dict[str, Any]:
+def _by_file(order: Message) -> list[Any] | Message:
     """Do tasks that stand in a file; the answer stands in one beside the caller's, where that can be."""
     key, path = order["filed"]
     why, memory = unfit(order), mapped(path, key)
@@ -138,9 +138,9 @@ def _by_file(order: dict[str, Any]) -> list[Any] | dict[str, Any]:
     return packed(answer, lent=False)
 
 
-def _together(order: dict[str, Any], sent: tuple[object, ...]) -> dict[str, object]:
+def _together(order: Message, sent: tuple[object, ...]) -> dict[str, object]:
     """Do tasks one after the other, as many as there is time for."""
-    began, is_seen, answers = time.perf_counter(), os.path.exists(order["flag"]), list[dict[str, Any]]()
+    began, is_seen, answers = time.perf_counter(), os.path.exists(order["flag"]), list[Message]()
     for task in order["tasks"]:
         is_late = answers and time.perf_counter() - began > SLICE
         is_off = is_seen and not os.path.exists(order["flag"])
@@ -162,7 +162,7 @@ def _where() -> str:
     return f"process {os.getpid()} of {platform.node()}"
 
 
-def _answer(order: dict[str, Any], sent: tuple[Any, ...]) -> dict[str, object]:
+def _answer(order: Message, sent: tuple[Any, ...]) -> dict[str, object]:
     why = unfit(order)
     if why:
         return {"kind": "unfit", "why": why}
@@ -197,7 +197,7 @@ def _loaded(load: Callable[[Any], Any], pickled: Any) -> Any:
         ) from error
 
 
-def failed(error: Exception) -> dict[str, Any]:
+def failed(error: Exception) -> Message:
     """An error as an answer."""
     trace = "".join(traceback.format_exception(error))
     try:
@@ -208,7 +208,7 @@ def failed(error: Exception) -> dict[str, Any]:
     return {"kind": "failed", "error": pickled, "trace": trace}
 
 
-def needs(backends: Iterable[str | None]) -> dict[str, Any]:
+def needs(backends: Iterable[str | None]) -> Message:
     """What a worker must have in common with this process, for its results to be those of this one.
 
     ``backends`` are those that models name, None for one that names none.
@@ -222,7 +222,7 @@ def needs(backends: Iterable[str | None]) -> dict[str, Any]:
     }
 
 
-def unfit(order: dict[str, Any]) -> str | None:
+def unfit(order: Message) -> str | None:
     """Why a worker's results would be others, None where they are the same."""
     if order["version"] != __version__:
         return f"it has fastnn {__version__}, and this process fastnn {order['version']}; install the same in both"

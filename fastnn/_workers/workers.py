@@ -20,7 +20,7 @@ from fastnn._version import __version__
 from fastnn._workers import pools
 from fastnn._workers.folder import Folder
 from fastnn._workers.parcel import Parcel
-from fastnn._workers.pickling import Pack, unpacked
+from fastnn._workers.pickling import Message, Pack, unpacked
 from fastnn._workers.progress import Tally, in_words
 from fastnn._workers.threads import PAUSE
 from fastnn._workers.worker import needs
@@ -40,7 +40,7 @@ class InWorker(Exception):
         return f"\n{self.args[0]}"
 
 
-def failure_of(answer: dict[str, Any]) -> BaseException:
+def failure_of(answer: Message) -> BaseException:
     """The error of an answer, with what Python said in the worker."""
     error: BaseException = pickle.loads(answer["error"])
     error.__cause__ = InWorker(answer["trace"])
@@ -56,7 +56,7 @@ class Workers:
         when workers died, and what it makes is shut down at the end.
     """
 
-    def __init__(self, executor: Any):
+    def __init__(self, executor: object):
         pools.check(executor)
         self.pool = pools.pool_of(executor)
         self.folder = Folder()
@@ -129,7 +129,7 @@ class _Run:
     parcels: Sequence[Parcel]
     tasks: Sequence[Pack]
     ended: Callable[[int, Any], BaseException | None]
-    needs: dict[str, Any]
+    needs: Message
     tally: Tally
 
     def __post_init__(self) -> None:
@@ -209,7 +209,7 @@ class _Run:
             for i, each in zip(group, answer.get("answers", [answer] * len(group)), strict=True):
                 self.heed(i, each)
 
-    def heed(self, i: int, answer: dict[str, Any]) -> None:
+    def heed(self, i: int, answer: Message) -> None:
         kind, where = answer["kind"], answer["where"]
         if kind == "later":
             self.submit(i)

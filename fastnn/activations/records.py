@@ -116,7 +116,7 @@ class Activation:
             bound = bound._with(name, value)
         return bound
 
-    def _with(self, name: str, value: Any) -> Activation:
+    def _with(self, name: str, value: object) -> Activation:
         if name == self.parameter_name:
             return replace(self, parameter=number(name, value, low=0.0, open_low=self.positive))
         if (self.name, name) in VARIANTS:
@@ -194,17 +194,17 @@ ACTIVATIONS: Mapping[str, Activation] = {
 }
 
 
-def _gelu(approximate: Any) -> Activation:
+def _gelu(approximate: object) -> Activation:
     if not isinstance(approximate, bool | np.bool_):
         raise TypeError(f"approximate must be True or False, got {shown(approximate)}")
     return ACTIVATIONS["gelu_tanh" if approximate else "gelu"]
 
 
-def _bounded_relu(max_value: Any) -> Activation:
+def _bounded_relu(max_value: object) -> Activation:
     return ACTIVATIONS["relu"] if max_value is None else ACTIVATIONS["relu6"].bind(max_value=max_value)
 
 
-VARIANTS: Mapping[tuple[str, str], Callable[[Any], Activation]] = {
+VARIANTS: Mapping[tuple[str, str], Callable[[object], Activation]] = {
     ("gelu", "approximate"): _gelu,
     ("relu", "max_value"): _bounded_relu,
     ("relu", "negative_slope"): lambda slope: ACTIVATIONS["leaky_relu"].bind(negative_slope=slope),

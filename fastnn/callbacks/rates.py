@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from fastnn._base.arguments import integer, number
 from fastnn.callbacks.base import Callback, Logs
@@ -114,7 +113,7 @@ class LearningRateScheduler(Callback):
     [0.01, 0.005, 0.0025]
     """
 
-    def __init__(self, schedule: Callable[..., Any], verbose: int = 0) -> None:
+    def __init__(self, schedule: Callable[..., object], verbose: int = 0) -> None:
         if isinstance(schedule, Schedule):
             raise TypeError(f"LearningRateScheduler takes a function; give {schedule!r} to the optimizer instead")
         self.takes_rate = _takes_two(schedule)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from fastnn.callbacks.base import Callback
 
-Hook = Callable[..., Any] | None
+Hook = Callable[..., object] | None
 HOOKS = tuple(name for name in vars(Callback) if name.startswith("on_"))
 
 

@@ -10,7 +10,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any, TextIO, cast
+from typing import TextIO, cast
 
 from fastnn.cli.arguments import parser
 
@@ -47,7 +47,7 @@ def _hear_no_more() -> None:
 class _Unheard:
     """Standard output of a command that makes a file, which ``fastnn train ... | head`` wants whole all the same."""
 
-    def __init__(self, stream: Any):
+    def __init__(self, stream: TextIO):
         self._stream = stream
 
     def write(self, text: str) -> int:

@@ -10,7 +10,7 @@ import argparse
 import os
 from collections.abc import Callable
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -134,7 +134,7 @@ def _wrote(path: str) -> int:
     return 0
 
 
-WRITERS: dict[str, Callable[[Any, argparse.Namespace], int]] = {
+WRITERS: dict[str, Callable[[fastnn.Model, argparse.Namespace], int]] = {
     "c": _to_c,
     "keras": _to_keras,
     "onnx": _to_onnx,

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 import fastnn
+from fastnn._base.types import DataLike
 from fastnn.callbacks import Callback
 from fastnn.cli.recipe import Recipe
 from fastnn.tables.scores import LEAST
@@ -84,7 +85,7 @@ class Trained:
 class Rows:
     """What ``fit`` takes: rows, targets, weights, and held-out rows."""
 
-    x: Any  # a stream where y is None
+    x: DataLike  # a stream where y is None
     y: np.ndarray | None
     weights: np.ndarray | None
     validation: tuple[Any, ...] | None
@@ -159,7 +160,7 @@ def _fit(
     recipe: Recipe,
     rows: Rows,
     limit: float | None,
-    watch: Any,
+    watch: Callback | None,
     checkpoint: dict[str, Any],
 ) -> Trained:
     stop = None if recipe.patience is None else Plateaus(recipe.patience, recipe.least, recipe.falls)

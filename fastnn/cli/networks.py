@@ -8,7 +8,8 @@ from typing import Any
 from fastnn import activations, initializers, layers
 from fastnn.layers import Layer
 from fastnn.layers.arguments import PaddingName
-from fastnn.tables.features import Pixels
+from fastnn.models.model import Model
+from fastnn.tables.features import Features, Pixels
 from fastnn.tables.series import SeriesFeatures
 
 MLP, LENET = (64, 32), (120, 84)  # widths of dense layers where none are given
@@ -56,7 +57,7 @@ def hidden_layers(
     return [*first, *_cnn(shape, activation)]
 
 
-def has_hidden(made: Any) -> bool:
+def has_hidden(made: Model) -> bool:
     """Whether there are layers before the last one that an activation of the user's acts in."""
     return sum(isinstance(layer, layers.Dense | layers.Conv2D) for layer in made.layers) > 1
 
@@ -71,7 +72,7 @@ def default_network(n_steps: int | None) -> str:
     return "mlp" if n_steps is None or n_steps > SHORT_SERIES else "gru"
 
 
-def input_shape(features: Any) -> tuple[int, ...]:
+def input_shape(features: Features | SeriesFeatures) -> tuple[int, ...]:
     """The shape of a row as the network takes it: steps of a series as such, all else flat."""
     return (features.window, features.n_step) if isinstance(features, SeriesFeatures) else (features.width,)
 
@@ -94,7 +95,7 @@ def augmentation(augment: str) -> list[Layer]:
     ]
 
 
-def dense_layers(widths: Any, activation: str) -> list[Layer]:
+def dense_layers(widths: Sequence[int], activation: str) -> list[Layer]:
     """Dense layers of these widths, one behind the other."""
     initializer = initializers.get("he_normal" if activation in ("relu", "leaky_relu") else "glorot_uniform")
     found = activations.get(activation)

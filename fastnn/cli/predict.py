@@ -7,7 +7,7 @@ import csv
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -75,7 +75,7 @@ def _print(blocks: Iterable[str]) -> None:
     sys.stdout.flush()
 
 
-def open_model(arguments: argparse.Namespace) -> tuple[Any, Encoding]:
+def open_model(arguments: argparse.Namespace) -> tuple[Model, Encoding]:
     """The model of the command, on the threads and backend that it names, and its encoding."""
     if arguments.threads:
         fastnn.set_num_threads(arguments.threads)

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fastnn._base.reprs import counted
+from fastnn._base.types import DataLike
 from fastnn.cli.data import Source, require_target
 from fastnn.cli.fit import Rows
 from fastnn.cli.recipe import FEWEST_HELD_OUT, SHARE
@@ -34,9 +35,9 @@ class Prepared:
     """Encoded rows: those to train on and those held out (None without any); ``x`` is what the network takes."""
 
     encoding: Encoding
-    x: Any
+    x: DataLike
     y: np.ndarray
-    held_out: tuple[Any, np.ndarray] | None
+    held_out: tuple[DataLike, np.ndarray] | None
     class_weights: np.ndarray | None = None
     sources: tuple[Source, ...] = ()  # of the rows to train on, and of those held out where there are some
     numbers: tuple[np.ndarray, ...] = ()  # of their rows in the file, from 1

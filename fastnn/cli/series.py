@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -99,7 +99,7 @@ class PreparedSeries:
         """What ``fit`` takes; classes that only held-out windows have do not tell when to stop."""
         y, weights = self.y, self.class_weights
         later, starts = self._y(self.later), self.later
-        validation: tuple[Any, ...] | None = None
+        validation: tuple[object, ...] | None = None
         if not isinstance(self.encoding.target, Forecast):
             starts, later = starts[later >= 0], later[later >= 0]
         if len(self.later) and not len(starts):

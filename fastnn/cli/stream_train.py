@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fastnn._base.reprs import counted
+from fastnn._base.types import DataLike
 from fastnn.cli.fit import Rows
 from fastnn.cli.networks import RECURRENT
 from fastnn.cli.prepare import class_weights_of
@@ -48,7 +49,7 @@ class PreparedStream:
     encoding: Encoding
     tables: Tables
     stream: Stream
-    held_out: tuple[Any, np.ndarray] | None
+    held_out: tuple[DataLike, np.ndarray] | None
     learned: Learned
     class_weights: np.ndarray | None
     unit, n_steps = "row", None

@@ -10,7 +10,7 @@ import os
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TextIO
 
 from fastnn._base.reprs import counted
 from fastnn.cli.networks import RECURRENT
@@ -88,7 +88,7 @@ def reading(arguments: argparse.Namespace, text: Collection[str] = ()) -> CsvOpt
     return CsvOptions(arguments.separator, arguments.decimal, arguments.encoding or "utf-8", tuple(text))
 
 
-def tell_decimal(tables: Tables, arguments: argparse.Namespace, out: Any = None) -> None:
+def tell_decimal(tables: Tables, arguments: argparse.Namespace, out: TextIO | None = None) -> None:
     """Print, to standard output or elsewhere, that decimal commas were found."""
     if arguments.decimal is None and any(getattr(file, "decimal", ".") == "," for file in tables.opened):
         print("note: the comma stands before fractions; --decimal says otherwise", file=out)

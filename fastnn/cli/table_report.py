@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastnn._base.types import DataLike
 from fastnn.cli.output import check_output
 from fastnn.tables import Encoding, Table
 from fastnn.tabular.report import TableReport, make_report, report_of
@@ -33,7 +34,7 @@ def check_report(arguments: argparse.Namespace, *inputs: str) -> None:
 
 def write_report(
     path: str,
-    predict: Callable[[Any], np.ndarray],
+    predict: Callable[[DataLike], np.ndarray],
     encoding: Encoding,
     rows: Part,
     numbers: Sequence[int] | np.ndarray,

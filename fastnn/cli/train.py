@@ -43,7 +43,9 @@ from fastnn.tables.texts import TextFeatures
 from fastnn.tabular.networks import ends
 
 if TYPE_CHECKING:
+    from fastnn.distributed import DataParallel
     from fastnn.tabular.team import ExecutorLike
+    from fastnn.watch import Watch
 
 
 def train(arguments: argparse.Namespace) -> int:
@@ -62,7 +64,9 @@ def train(arguments: argparse.Namespace) -> int:
     return 130 if interrupted else 0
 
 
-def _train(arguments: argparse.Namespace, watch: object, job: Any, executor: ExecutorLike | None) -> bool:
+def _train(
+    arguments: argparse.Namespace, watch: object, job: DataParallel | None, executor: ExecutorLike | None
+) -> bool:
     """Read, train, tell and write; whether Ctrl-C ended the training."""
     seed = one_seed(job, _seed(arguments))
     if is_streamed(arguments):
@@ -262,7 +266,7 @@ def kept_lines(best: Trained, others: list[Trained]) -> list[str]:
     return [line]
 
 
-def _watching(arguments: argparse.Namespace) -> contextlib.AbstractContextManager[Any]:
+def _watching(arguments: argparse.Namespace) -> contextlib.AbstractContextManager[Watch | None]:
     """A block with the page that --watch wants; it gives the callback, or None."""
     if arguments.watch is None:
         if arguments.watch_seconds is not None or arguments.open:

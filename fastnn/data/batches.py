@@ -62,7 +62,7 @@ class Batches:
         """What errors call a batch."""
         return f"batch {number + 1} of {self.name}"
 
-    def arrays(self, batch: Any, number: int) -> Arrays:
+    def arrays(self, batch: object, number: int) -> Arrays:
         """A batch as arrays; ``ValueError`` or ``TypeError`` that says which one it is."""
         where = self.where(number)
         parts = batch if isinstance(batch, tuple) else (batch,)
@@ -77,7 +77,7 @@ class Batches:
             raise ValueError(f"{where} has arrays of different numbers of rows: {sorted(lengths)}")
         return made
 
-    def _array(self, where: str, what: str, came: Any, is_target: bool) -> Any:
+    def _array(self, where: str, what: str, came: object, is_target: bool) -> Any:
         if came is None:
             return None
         try:

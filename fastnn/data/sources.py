@@ -60,7 +60,7 @@ class Arrays(Parts[np.ndarray]):
         """The array of inputs, or the list of them."""
         return self.x[0] if len(self.x) == 1 else list(self.x)
 
-    def batch(self) -> Any:
+    def batch(self) -> object:
         """What users are given: x alone, or (x, y), or (x, y, weight)."""
         x = self.batch_of_inputs()
         if self.y is None:

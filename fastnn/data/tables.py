@@ -49,7 +49,7 @@ def texts_of(how: Reading) -> list[str]:
     return [*how.as_text, *(name for name, words in how.as_numbers.items() if words)]
 
 
-def expression(filters: Any) -> pc.Expression | None:
+def expression(filters: pc.Expression | Sequence[tuple[str, str, object]] | None) -> pc.Expression | None:
     """A filter as a pyarrow expression; lists of ``(column, sign, value)`` are taken as pyarrow takes them."""
     if filters is None or not isinstance(filters, list | tuple):
         return filters

@@ -21,7 +21,7 @@ from fastnn.tables.write import csv_blocks, free_name, typed
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from fastnn._base.types import StrPath
+    from fastnn._base.types import DataLike, Outputs, StrPath
     from fastnn.tables.features import Encoded
     from fastnn.tables.target import Target
     from fastnn.tables.write import Values
@@ -78,7 +78,7 @@ class PredictionWriter:
             self._writer.close()
         self._stack.__exit__(*error)
 
-    def write(self, columns: Mapping[str, Any]) -> None:
+    def write(self, columns: Mapping[str, DataLike]) -> None:
         """Write rows: ``columns`` of equal length, lists, arrays ``(n,)`` or columns of Arrow, by name."""
         names = list(columns)
         if self._names is not None and names != self._names:
@@ -94,7 +94,7 @@ class PredictionWriter:
         self._names = names
         self.n_rows += len(next(iter(columns.values())))
 
-    def _write_parquet(self, columns: Mapping[str, Any]) -> None:
+    def _write_parquet(self, columns: Mapping[str, DataLike]) -> None:
         import pyarrow
 
         pool = pyarrow.system_memory_pool()
@@ -106,7 +106,7 @@ class PredictionWriter:
         self._writer.write_table(table)
 
 
-def _plain(columns: Mapping[str, Any]) -> dict[str, Values]:
+def _plain(columns: Mapping[str, DataLike]) -> dict[str, Values]:
     """Columns of Arrow as lists."""
     return {name: values.to_pylist() if hasattr(values, "to_pylist") else values for name, values in columns.items()}
 
@@ -122,7 +122,7 @@ def _parquet() -> Any:
 class Predicts(Protocol):
     """A model, of which this is what is asked here."""
 
-    def predict(self, x: Any, /) -> Any: ...
+    def predict(self, x: DataLike, /) -> Outputs: ...
 
 
 def write_predictions(

@@ -62,7 +62,7 @@ class DataParallel:
     DataParallel(rank 0 of 1, shards=4)
     """
 
-    def __init__(self, comm: Any = None, shards: int = 16, timeout: float = 300.0):
+    def __init__(self, comm: object = None, shards: int = 16, timeout: float = 300.0):
         self.comm, self.shards = _comm(comm, timeout), integer("shards", shards, low=1)
         self.distribution = Distribution(self.comm, self.shards)
         self._blocks: list[AbstractContextManager[None]] = []

@@ -80,7 +80,7 @@ class ChannelsFirst(Remembering):
         self.inputs.append(made)
         return made
 
-    def output(self, value: Value) -> Any:
+    def output(self, value: Value) -> Edge:
         """The edge of a value as the model gives it: the source's axes without the batch."""
         groups = [group for group in value.source if group != (BATCH,)]
         if len(groups) == len(value.source):
@@ -125,9 +125,9 @@ class ChannelsFirst(Remembering):
         return made
 
 
-def _layers(edges: Sequence[Any]) -> list[object]:
+def _layers(edges: Sequence[Edge]) -> list[object]:
     """All layers that edges come from."""
-    waiting, calls = [edge.call for edge in edges], dict[Any, Any]()
+    waiting, calls = [edge.call for edge in edges], dict[object, object]()
     while waiting:
         call = waiting.pop()
         if call not in calls:

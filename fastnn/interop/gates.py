@@ -122,7 +122,9 @@ def to_onnx(kind: str, kernel: np.ndarray, recurrent: np.ndarray, bias: np.ndarr
     return [w, r, np.concatenate(biases)] if biases else [w, r]
 
 
-def _from(kind: str, source: str, kernels: list[Any], biases: list[Any] | None, reset_after: bool) -> list[np.ndarray]:
+def _from(
+    kind: str, source: str, kernels: list[npt.ArrayLike], biases: list[Any] | None, reset_after: bool
+) -> list[np.ndarray]:
     made = [np.ascontiguousarray(reordered(kind, kernel, source, "ours", axis=0).T) for kernel in kernels]
     if biases is None:
         return made
@@ -132,7 +134,7 @@ def _from(kind: str, source: str, kernels: list[Any], biases: list[Any] | None, 
     return [*made, of_input + of_state]
 
 
-def _to(kind: str, target: str, kernels: list[Any], bias: np.ndarray | None) -> list[np.ndarray]:
+def _to(kind: str, target: str, kernels: list[np.ndarray], bias: np.ndarray | None) -> list[np.ndarray]:
     made = [np.ascontiguousarray(reordered(kind, kernel, "ours", target).T) for kernel in kernels]
     if bias is None:
         return made

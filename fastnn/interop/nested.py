@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 
-def leaves(came: object) -> Iterator[Any]:
+def leaves(came: object) -> Iterator[object]:
     """What stands in lists, tuples and mappings inside of each other, in no order; however deep they are."""
     waiting = [came]
     while waiting:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from fastnn._base.arguments import shown
 from fastnn._ops.base import Op
@@ -18,6 +20,7 @@ from fastnn._plan.compile import PART_STREAMS, compile_plan
 from fastnn._plan.layout import Layout
 from fastnn._plan.memory import allocate
 from fastnn._plan.plan import Plan
+from fastnn.layers.parameter import Shape
 
 if TYPE_CHECKING:
     from fastnn.models.model import Model
@@ -36,7 +39,7 @@ class Step:
     """
 
     op: Op
-    record: Any
+    record: np.void
     layer: str
     inputs: tuple[int, ...]
     output: int
@@ -127,7 +130,7 @@ def _of_length(layout: Layout, length: int | None) -> Layout:
     return layout.of_sizes(sizes)
 
 
-def _program(model: Model, layout: Layout, states: Sequence[tuple[str, Any]] = ()) -> Program:
+def _program(model: Model, layout: Layout, states: Sequence[tuple[str, Shape]] = ()) -> Program:
     layout = replace(layout, mixed=False)  # who reads it multiplies in float32, whatever the model does here
     plan = compile_plan(layout, batch_size=1, seed=model.seed)
     memory = allocate(plan, model.state.params)

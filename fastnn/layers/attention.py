@@ -75,10 +75,10 @@ class MultiHeadAttention(Attending):
     input_shape = None
 
     def __post_init__(self) -> None:
-        told: dict[str, Any] = {"dropout": number("dropout", self.dropout, low=0.0, high=1.0, open_high=True)}
+        told: dict[str, object] = {"dropout": number("dropout", self.dropout, low=0.0, high=1.0, open_high=True)}
         told |= {name: integer(name, getattr(self, name), low=1) for name in ("num_heads", "key_dim")}
         told["value_dim"] = integer("value_dim", self.key_dim if self.value_dim is None else self.value_dim, low=1)
-        size: Any = self.output_size
+        size: object = self.output_size
         size = size[0] if isinstance(size, tuple | list) and len(size) == 1 else size
         told["output_size"] = None if size is None else integer("output_size", size, low=1)
         settle(self, **told)
@@ -187,7 +187,7 @@ class Attention(Attending):
     def __post_init__(self) -> None:
         if self.score_mode != "dot":
             raise ValueError(f"score_mode must be 'dot', got {shown(self.score_mode)}; others are not there")
-        told: dict[str, Any] = {"dropout": number("dropout", self.dropout, low=0.0, high=1.0, open_high=True)}
+        told: dict[str, object] = {"dropout": number("dropout", self.dropout, low=0.0, high=1.0, open_high=True)}
         settle(self, **told, use_scale=flag("use_scale", self.use_scale))
 
     def __call__(

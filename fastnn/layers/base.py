@@ -8,7 +8,6 @@ shape, the parameters and the operations for an input's shape, without the batch
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from fastnn._base.arguments import shown
 from fastnn._base.arrays import of_policy, policy_of, rows_dtype
@@ -78,7 +77,7 @@ class Layer(Weighted):
 
     def settle_common(self, given: Mapping[str, object]) -> None:
         """Take the arguments that all layers have."""
-        name: Any = self.name
+        name: object = self.name
         if name is not None and not (isinstance(name, str) and name):
             raise TypeError(f"name must be a text, got {shown(self.name)}")
         if given.get("dtype") is not None:

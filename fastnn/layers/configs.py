@@ -29,7 +29,7 @@ LEFT_OPEN = ("input_axes", "output_axes")  # of Keras' initialisers; None there,
 
 def config_of(layer: Described) -> Config:
     """A layer's name and arguments, as Keras' ``get_config`` has them."""
-    config: dict[str, Any] = {"name": layer.name, "trainable": layer.trainable}
+    config: dict[str, object] = {"name": layer.name, "trainable": layer.trainable}
     if layer.dtype is not None:
         config["dtype"] = np.dtype(layer.dtype).name
     if layer.states_input:

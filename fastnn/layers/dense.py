@@ -59,7 +59,7 @@ class Dense(Described):
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
-        told: dict[str, Any] = {"units": integer("units", self.units, low=1)}
+        told: dict[str, object] = {"units": integer("units", self.units, low=1)}
         if self.input_dim is not None:
             told |= {"input_shape": (integer("input_dim", self.input_dim, low=1),), "input_dim": None}
         settle(self, **told)

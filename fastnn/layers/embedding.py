@@ -52,7 +52,7 @@ class Embedding(Described):
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
-        told: dict[str, Any] = {n: integer(n, getattr(self, n), low=1) for n in ("input_dim", "output_dim")}
+        told: dict[str, object] = {n: integer(n, getattr(self, n), low=1) for n in ("input_dim", "output_dim")}
         if self.input_length is not None:
             length = self.input_length if isinstance(self.input_length, tuple | list) else (self.input_length,)
             told |= {"input_shape": tuple(length), "input_length": None}

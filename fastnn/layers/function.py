@@ -32,7 +32,7 @@ class Lambda(Layer):
     (3, 1)
     """
 
-    def __init__(self, function: Any, gradient: Any = None, output_shape: Any = None, **given: Any):
+    def __init__(self, function: Any, gradient: Any = None, output_shape: object = None, **given: Any):
         super().__init__(**given)
         _check_callable("function", function)
         if gradient is not None:

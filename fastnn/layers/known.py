@@ -14,7 +14,7 @@ from fastnn.layers.base import Layer
 
 _STORED_AS = {"InputLayer": "Input"}  # in files, where that is not the class's name
 
-NONE: Mapping[str, Any] = {}
+NONE: Mapping[str, object] = {}
 CLASSES: Mapping[str, type[Layer]] = lazy.table(layers.__name__, {name: name for name in layers.CLASSES})
 LAYERS: Mapping[str, type[Layer]] = lazy.table(
     layers.__name__, {_STORED_AS.get(name, name): name for name in layers.CLASSES}

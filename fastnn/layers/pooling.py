@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import field
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from fastnn._base.arguments import flag
 from fastnn._ops import Operation, masked_mean, pool
@@ -47,7 +47,7 @@ class Pooling(AnyPooling):
     def __post_init__(self) -> None:
         check_data_format(self.data_format)
         size = sizes("pool_size", self.pool_size, self.rank)
-        given: Any = self.strides
+        given: object = self.strides
         strides = size if given is None else sizes("strides", given, self.rank)
         settle(self, pool_size=size, strides=strides, padding=check_padding(self.padding))
 

@@ -75,7 +75,7 @@ class Recurrent(Carrying, Described):
         return super().__call__(with_states(inputs, initial_state), mask)
 
     def _settle(self, **more: object) -> None:
-        told: dict[str, Any] = {"units": integer("units", self.units, low=1)}
+        told: dict[str, object] = {"units": integer("units", self.units, low=1)}
         told |= {name: flag(name, getattr(self, name)) for name in FLAGS}
         for name in ("dropout", "recurrent_dropout"):
             told[name] = number(name, getattr(self, name), low=0.0, high=1.0, open_high=True)

@@ -80,7 +80,7 @@ class UpSampling2D(Rearranging):
 
     def __post_init__(self) -> None:
         check_data_format(self.data_format)
-        came: Any = self.interpolation
+        came: object = self.interpolation
         how = came.lower() if isinstance(came, str) else ""
         if how in RESIZED:
             raise ValueError(

@@ -25,7 +25,7 @@ KINDS: dict[str, Callable[[Any], Any]] = {
 
 def settle(layer: Described, /, **settled: object) -> None:
     """Give a frozen layer these values, and its other arguments the objects that their names stand for."""
-    kind: Any = type(layer)
+    kind: object = type(layer)
     for name, make in _kinds(kind):
         if name in settled:
             object.__setattr__(layer, name, settled[name])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import field
-from typing import Any
 
 import numpy as np
 
@@ -62,7 +61,7 @@ class Reshape(Described):
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
-        came: Any = self.target_shape
+        came: object = self.target_shape
         came = came.tolist() if isinstance(came, np.ndarray) else came
         sizes = came if isinstance(came, tuple | list) else (came,)
         if sum(size == -1 for size in sizes) > 1:

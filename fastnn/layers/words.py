@@ -41,7 +41,7 @@ RENAMED = {  # in Keras 2 or 1
     "dims": "target_shape",
 }
 NOTHING = (None,)
-NEUTRAL: dict[str, tuple[Any, ...]] = {
+NEUTRAL: dict[str, tuple[object, ...]] = {
     "trainable": (True, False),
     "autocast": (True, False),
     "weights": NOTHING,

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -184,5 +184,7 @@ kld = KLD = kl_divergence
 bce = BCE = binary_crossentropy
 logcosh = log_cosh
 
-FUNCTIONS: Mapping[Callable[..., Any], str] = {(vars(functions_of_classes) | globals())[name]: name for name in LOSSES}
+FUNCTIONS: Mapping[Callable[..., object], str] = {
+    (vars(functions_of_classes) | globals())[name]: name for name in LOSSES
+}
 """The definition that each function computes: handed to ``compile``, it is that loss."""

@@ -61,8 +61,8 @@ class LossCode(IntEnum):
 
 N_PARAMETERS = 32  # of one loss at most
 SMOOTHING = "label_smoothing"
-COUNTS: dict[str, Any] = {"low": 0.0}
-SHARES: dict[str, Any] = {"low": 0.0, "high": 1.0}
+COUNTS: dict[str, object] = {"low": 0.0}
+SHARES: dict[str, object] = {"low": 0.0, "high": 1.0}
 
 
 @fixed
@@ -184,7 +184,7 @@ class LossRecord(Loss):
     def config(self) -> Config:
         """What the model file stores."""
         usual = LOSSES[self.definition]
-        stored: dict[str, Any] = {"name": self.definition}
+        stored: dict[str, object] = {"name": self.definition}
         if self.parameter_name and (self.parameter or usual.parameter):
             stored[self.parameter_name] = _plain(self.parameter)
         stored |= {name: _plain(value) for name, value in self.more if (name, value) not in usual.more}

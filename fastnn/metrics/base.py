@@ -155,7 +155,7 @@ class Definition(Metric):
     usual_name: ClassVar[str] = ""
 
     def __post_init__(self) -> None:
-        name: Any = self.name
+        name: object = self.name
         if name is None:
             self.name = self.usual_name or snake_case(type(self).__name__)
         elif not isinstance(name, str):
@@ -265,6 +265,6 @@ def task_of_arrays(target: np.ndarray, y: np.ndarray) -> Task:
     return Task(sparse=target.ndim < y.ndim, activation=SOFTMAXES[0] if shares else None, n_out=y.shape[-1])
 
 
-def _joined(parts: list[tuple[Any, ...]]) -> tuple[Any, ...]:
+def _joined(parts: list[tuple[object, ...]]) -> tuple[Any, ...]:
     target, y, weight = (None if column[0] is None else np.concatenate(column) for column in zip(*parts, strict=True))
     return target, y, weight

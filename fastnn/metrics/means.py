@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -91,7 +90,7 @@ class MeanMetricWrapper(Mean):
     """
 
     def __init__(
-        self, fn: Callable[..., Any], name: str | None = None, dtype: DtypeLike | None = None, **kwargs: Any
+        self, fn: Callable[..., object], name: str | None = None, dtype: DtypeLike | None = None, **kwargs: object
     ) -> None:
         if not callable(fn):
             raise TypeError(f"fn must be a function f(target, prediction), got {fn!r}")

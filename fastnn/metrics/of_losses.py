@@ -184,7 +184,7 @@ class _Crossentropy(_Plain):
     from_logits: bool = False
 
     def record(self) -> LossRecord:
-        arguments: dict[str, Any] = {"from_logits": self.from_logits}
+        arguments: dict[str, object] = {"from_logits": self.from_logits}
         if smoothing := getattr(self, "label_smoothing", 0.0):
             arguments["label_smoothing"] = smoothing
         return losses.get(type(self).of, **arguments)

@@ -57,7 +57,7 @@ def _kind(x: object) -> str:
 class Reader:
     """Makes rows of a model's of each batch ``(x, y)`` or ``(x, y, sample_weight)``, all of one form."""
 
-    def __init__(self, model: Evaluating, class_weight: Any = None):
+    def __init__(self, model: Evaluating, class_weight: object = None):
         self.model, self.class_weight = model, class_weight
         self.form: list[Any] | None = None
         self.labels: tuple[Sequence[str], Sequence[str]] | None = None  # of inputs and outputs, as errors call them

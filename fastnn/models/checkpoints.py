@@ -114,7 +114,7 @@ def saving(model: Fitting, request: Request, began: object, is_first: bool = Tru
     Of several ranks only the first writes.
     """
 
-    def write(marked: dict[str, Any]) -> None:
+    def write(marked: dict[str, object]) -> None:
         if is_first:
             _write(model, request.path, {**marked, **_of_model(model), "began": began})
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from fastnn import layers as layer_definitions
 from fastnn._base.arguments import shown
 from fastnn._base.arrays import listed
+from fastnn._base.types import Stored
 from fastnn.layers.base import Layer
 from fastnn.layers.parameter import check_shape, without_batch
 from fastnn.models.blueprint import Blueprint, checked, graph_from, n_outputs
@@ -47,7 +48,7 @@ class Reader:
         check_uses(inventory(made))
         return made
 
-    def _model(self, entry: Any) -> Model:
+    def _model(self, entry: Stored) -> Model:
         kind = _config_in(entry)["class_name"]
         if kind not in MODELS:
             raise ValueError(f"class_name must be one of {', '.join(MODELS)}, got {shown(kind)}")
@@ -65,7 +66,7 @@ class Reader:
         check_uses(inventory(made))
         return made
 
-    def _item(self, entry: Any) -> Item:
+    def _item(self, entry: Stored) -> Item:
         number = _config_in(entry).get("shared_object_id")
         if type(number) is int and number in self.shared:
             return self.shared[number]
@@ -75,7 +76,7 @@ class Reader:
             self.shared[number] = item
         return item
 
-    def _chain(self, config: Any) -> Model:
+    def _chain(self, config: Stored) -> Model:
         from fastnn.models.sequential import Sequential
 
         if "input_layers" in _config_in(config, "layers"):
@@ -88,7 +89,7 @@ class Reader:
             model.build(check_shape("build_input_shape", without_batch(shape), may_be_open=True))
         return model
 
-    def _chain_of_graph(self, config: Any) -> Model:
+    def _chain_of_graph(self, config: Stored) -> Model:
         """A Sequential of the configuration of a graph, where that is a chain."""
         from fastnn.models.sequential import Sequential
 
@@ -102,7 +103,7 @@ class Reader:
         chain.mark(graph.trainable)
         return chain
 
-    def _graph(self, config: Any) -> Model:
+    def _graph(self, config: Stored) -> Model:
         from fastnn.models.model import Model
 
         if "input_layers" not in _config_in(config, "layers"):
@@ -133,13 +134,13 @@ def _in_words() -> Iterator[None]:
         raise ValueError("the config has models in models too deeply") from None
 
 
-def _config_in(came: object, key: str = "class_name") -> Mapping[str, Any]:
+def _config_in(came: object, key: str = "class_name") -> Mapping[str, Stored]:
     if not isinstance(came, Mapping) or key not in came:
         raise TypeError(f"a config must be a dict with {key!r}, as get_config gives it, got {shown(came)}")
     return came
 
 
-def compile_as(model: Model, stored: Any, custom: Mapping[str, object]) -> None:
+def compile_as(model: Model, stored: Stored, custom: Mapping[str, object]) -> None:
     """Compile a model as its configuration has it, in our words or in Keras'."""
     optimizer = _config_in(stored, "optimizer")["optimizer"]
     if isinstance(optimizer, Mapping) and "class_name" not in optimizer:
@@ -149,14 +150,14 @@ def compile_as(model: Model, stored: Any, custom: Mapping[str, object]) -> None:
     model.compile(optimizer, **{name: stored.get(name) for name in named})
 
 
-def _name_in(entry: Any, item: Item) -> str:
+def _name_in(entry: Stored, item: Item) -> str:
     name = entry.get("name", item.name)
     if not isinstance(name, str) or name != item.name:
         raise ValueError(f"an entry of layers is named {shown(name)}, and its config {shown(item.name)}")
     return name
 
 
-def _dtype(config: Any) -> Any:
+def _dtype(config: Stored) -> Stored:
     dtype = config.get("dtype")
     if isinstance(dtype, Mapping):  # a policy of Keras'
         dtype = _config_in(dtype.get("config"), "name")["name"]
@@ -164,7 +165,7 @@ def _dtype(config: Any) -> Any:
 
 
 def _drawn(
-    config: Any, entries: Sequence[Any], items: Sequence[Item], known: Sequence[str]
+    config: Stored, entries: Sequence[Stored], items: Sequence[Item], known: Sequence[str]
 ) -> tuple[Blueprint, tuple[Structure, Structure]]:
     """The calls of a configuration in running order, and the ends of the graph."""
     place = {name: i for i, name in enumerate(known)}
@@ -206,7 +207,7 @@ def _name_of_edge(item: Item, tensor: int) -> str:
     return f"{item.name}_{tensor}" if tensor and isinstance(item, Layer) else str(item.name)
 
 
-def _in_running_order(wanted: Mapping[Key, list[Any]], ready: Mapping[Key, int]) -> list[Key]:
+def _in_running_order(wanted: Mapping[Key, list[tuple[str, int, int]]], ready: Mapping[Key, int]) -> list[Key]:
     """Calls, each behind those whose edges it reads; ``ValueError`` where there is no such order."""
     missing, readers = {}, dict[Key, list[Key]]()
     for key, histories in wanted.items():
@@ -228,7 +229,7 @@ def _in_running_order(wanted: Mapping[Key, list[Any]], ready: Mapping[Key, int])
     return order
 
 
-def _edge(history: Any, first: Mapping[Key, int], counts: Mapping[Key, int]) -> int:
+def _edge(history: tuple[str, int, int], first: Mapping[Key, int], counts: Mapping[Key, int]) -> int:
     name, node, tensor = history
     if (name, node) not in first or not 0 <= tensor < counts[name, node]:
         raise ValueError(f"the config has {shown(list(history))}, which nothing makes")
@@ -245,14 +246,14 @@ def _ends(argument: str, came: object) -> tuple[tuple[str, ...] | None, str, lis
     return None, "list", [_history(inner) for inner in entries]
 
 
-def _history(came: Any) -> tuple[str, int, int]:
+def _history(came: Stored) -> tuple[str, int, int]:
     is_triple = isinstance(came, list | tuple) and len(came) == 3
     if not is_triple or not isinstance(came[0], str) or not all(type(number) is int for number in came[1:]):
         raise ValueError(f"an edge must be a layer's name, its call and its output, got {shown(came)}")
     return came[0], came[1], came[2]
 
 
-def _tensors(call: Any) -> list[tuple[str, int, int]]:
+def _tensors(call: Stored) -> list[tuple[str, int, int]]:
     """The edges that a call reads, as they stand in its arguments."""
     told = dict(call.get("kwargs") or {})
     unread = {name: value for name, value in told.items() if value is not None and name != "options"}

@@ -43,7 +43,7 @@ def describe(model: Fitting, version: int) -> dict[str, Any]:
 
 
 def _described_chain(model: Fitting) -> dict[str, object]:
-    described: dict[str, Any] = {} if model.given_name is None else {"name": model.given_name}
+    described: dict[str, object] = {} if model.given_name is None else {"name": model.given_name}
     described |= {
         "layers": [layer.config() for layer in model.items if isinstance(layer, Layer)],
         "input_shape": list(stated(model.layout.input_shape)),
@@ -56,7 +56,7 @@ def _described_chain(model: Fitting) -> dict[str, object]:
     return described if compiled is None else {**described, "compile": compiled}
 
 
-def _layer(layer: Layer) -> dict[str, Any]:
+def _layer(layer: Layer) -> dict[str, object]:
     return layer.config() | _chosen_name(layer)
 
 
@@ -66,7 +66,7 @@ def _chosen_name(item: Layer | Fitting) -> dict[str, str]:
 
 
 def _model(model: Fitting, number: dict[int, int]) -> dict[str, Any]:
-    described: dict[str, Any] = {"class": model.stored_as}
+    described: dict[str, object] = {"class": model.stored_as}
     described |= _chosen_name(model) if model.given_name is None else {"name": model.given_name}
     described |= {} if model.trainable else {"trainable": False}
     described |= {"seed": model.seed, "epoch": model.epoch, "step": model.step}

@@ -155,7 +155,7 @@ def _prepare(
     models: list[Model], given: tuple[Any, ...], validation_split: object, validation_data: object, arguments: Arguments
 ) -> list[tuple[Fit, tuple[Rows, Rows | None]]]:
     """The fits of all models, and their data, which those of a kind share; an error leaves all models as they were."""
-    shared: dict[Any, tuple[Rows, Rows | None]] = {}
+    shared: dict[object, tuple[Rows, Rows | None]] = {}
     inputs: dict[Any, list[AnyRows]] = {}
     fits = []
     with contextlib.ExitStack() as stack:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from fastnn import metrics as metric_definitions
 from fastnn._base.arguments import shown
 from fastnn._base.arrays import listed
+from fastnn._base.types import Config, Stored
 from fastnn.models.texts import as_text_has
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def _each(came: Any) -> object:
     return None if came is None else came.config()
 
 
-def train_as(model: Model, stored: Any, custom: Mapping[str, object]) -> None:
+def train_as(model: Model, stored: Stored, custom: Mapping[str, object]) -> None:
     """Compile a model as it is stored; not where a loss or schedule of the user's own is not given again."""
     optimizer, schedule = stored["optimizer"], own_schedule(stored["optimizer"])
     if schedule:
@@ -62,7 +63,7 @@ def train_as(model: Model, stored: Any, custom: Mapping[str, object]) -> None:
     )
 
 
-def as_stored(made: dict[str, object] | None, stored: dict[str, object]) -> dict[str, Any]:
+def as_stored(made: dict[str, object] | None, stored: dict[str, object]) -> Config:
     """How a model was made to train, in the words of the file where parts are the user's own, or missing for that."""
     losses = stored["loss"] if isinstance(stored["loss"], list) else [stored["loss"]]
     made = dict(stored) if made is None else dict(made)
@@ -97,7 +98,7 @@ def _metrics(name: str, stored: dict[str, object], custom: Mapping[str, object],
     return found
 
 
-def _known(name: str, stored: Any, custom: Mapping[str, object]) -> list[Any]:
+def _known(name: str, stored: Stored, custom: Mapping[str, object]) -> list[Any]:
     found = []
     for config in listed(name, stored, "metrics"):
         if not isinstance(config, dict):
@@ -116,7 +117,7 @@ def _known(name: str, stored: Any, custom: Mapping[str, object]) -> list[Any]:
     return found
 
 
-def _meant(stored: Any) -> object:
+def _meant(stored: Stored) -> object:
     """Configurations of the metrics that configurations make, as a file would have them."""
     if isinstance(stored, list):
         return [_meant(inner) for inner in stored]

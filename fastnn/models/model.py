@@ -82,7 +82,7 @@ class Model(Typed):
         backend: str | None = None,
         name: str | None = None,
         trainable: bool = True,
-        **unknown: Any,
+        **unknown: object,
     ):
         if unknown:
             refuse("Model", unknown, ("inputs", "outputs", "dtype", "seed", "backend", "name", "trainable"))

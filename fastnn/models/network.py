@@ -49,7 +49,7 @@ class Network(Outline):
     is_chain = False
     FIRST_STREAM = 1  # of random numbers; a Sequential that lists no Input begins with 0
 
-    def __init__(self, dtype: Any, seed: int | None, name: str | None):
+    def __init__(self, dtype: object, seed: int | None, name: str | None):
         self._policy = policy_of(dtype)
         self._set(dtype=np.dtype("float32" if self._policy == MIXED else self._policy))
         self._trainable = True

@@ -17,6 +17,7 @@ from fastnn._base.arguments import integer, shown
 from fastnn._base.arrays import MIXED, check_finite, listed
 from fastnn._base.stored import check_types, difference
 from fastnn._base.tensor_file import TensorFile
+from fastnn._base.types import Config, Stored
 from fastnn._engine.bookmark import MOST
 from fastnn._plan.layout import Layout, lay_out
 from fastnn.layers.base import Layer
@@ -49,13 +50,13 @@ class Draft(NamedTuple):
     """
 
     items: list[Item]
-    stored: list[dict[str, Any]]
+    stored: list[Config]
     layout: Layout
     names: list[str]
     whole: Model
 
     @property
-    def models(self) -> list[tuple[int, Model, dict[str, Any]]]:
+    def models(self) -> list[tuple[int, Model, Config]]:
         """Models with their number and what the file says of them."""
         pairs = enumerate(zip(self.items, self.stored, strict=True))
         return [(i, item, stored) for i, (item, stored) in pairs if not isinstance(item, Layer)]
@@ -68,7 +69,7 @@ def draft(described: object, version: int, custom: Mapping[str, object] = NOTHIN
     return _drafted_chain(described, custom) if version == 1 else _drafted_graph(described, custom)
 
 
-def rebuild(described: Any, version: int, file: TensorFile, custom: Mapping[str, object]) -> Model:
+def rebuild(described: Stored, version: int, file: TensorFile, custom: Mapping[str, object]) -> Model:
     """The model of a file, with its parameters, and as far trained."""
     made = draft(described, version, custom)
     for _, model, stored in made.models:
@@ -92,7 +93,7 @@ def rebuild(described: Any, version: int, file: TensorFile, custom: Mapping[str,
 # -- what a file describes ------------------------------------------------------------------------------
 
 
-def _drafted_chain(described: dict[str, Any], custom: Mapping[str, object]) -> Draft:
+def _drafted_chain(described: Config, custom: Mapping[str, object]) -> Draft:
     from fastnn.models.sequential import Sequential
 
     layers = [_layer_of(stored, custom) for stored in listed("layers", described["layers"], "layers")]
@@ -138,7 +139,7 @@ def _named(item: _Named, stored: dict[str, object]) -> _Named:
     return item
 
 
-def _model_of(stored: dict[str, Any], before: Sequence[Item], dtype: DtypeLike) -> Model:
+def _model_of(stored: Config, before: Sequence[Item], dtype: DtypeLike) -> Model:
     from fastnn.models.model import Model
     from fastnn.models.sequential import Sequential
 
@@ -159,7 +160,7 @@ def _model_of(stored: dict[str, Any], before: Sequence[Item], dtype: DtypeLike) 
     return model
 
 
-def _ends(kind: str, stored: dict[str, Any], count: int) -> Structure:
+def _ends(kind: str, stored: Config, count: int) -> Structure:
     form, known = (stored[f"{kind[:-1]}_{what}"] for what in ("form", "names"))
     texts = [name for name in listed(f"{kind[:-1]}_names", known, "texts") if isinstance(name, str)]
     if form not in FORMS or len(texts) != len(known) or len(set(texts)) != count or (form == "one" and count > 1):

@@ -78,5 +78,5 @@ class Single:
         return found(rows)
 
 
-def _form(x: np.ndarray, y: np.ndarray) -> tuple[Any, ...]:
+def _form(x: np.ndarray, y: np.ndarray) -> tuple[object, ...]:
     return x.dtype, x.ndim, x.shape[1:], x.flags.c_contiguous, y.dtype, y.ndim, y.shape[1:]

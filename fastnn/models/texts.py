@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from fastnn._base.stored import parse
+from fastnn._base.types import Stored
 
 
 def text_of(name: str, value: object) -> str:
@@ -23,14 +22,14 @@ def text_of(name: str, value: object) -> str:
     return text
 
 
-def _plain(value: object) -> Any:
+def _plain(value: object) -> object:
     """A number of NumPy's, which users hand to definitions, as JSON knows it."""
     if isinstance(value, np.generic):
         return value.item()
     raise TypeError(f"a model file cannot hold {value!r}")
 
 
-def as_text_has(value: object) -> Any:
+def as_text_has(value: object) -> Stored:
     """A description as it comes back from a file."""
     import json
 

@@ -45,7 +45,7 @@ class Trainable(Copying):
     _plans: PlanCache
     _whole: Self | None = None  # of what serves one length, the model of all lengths
 
-    def __init__(self, dtype: Any, seed: int | None, name: str | None):
+    def __init__(self, dtype: object, seed: int | None, name: str | None):
         super().__init__(dtype, seed, name)
         self._reduction = Reduction()
         self._decide((), None, [], [])

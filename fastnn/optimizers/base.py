@@ -133,7 +133,7 @@ class Optimizer(Listed):
         refuse_subclass(cls, "an optimizer", "the compiled kernels could not run it; choose one of fastnn.optimizers")
 
     def __setattr__(self, name: str, value: Any) -> None:
-        kind: Any = type(self)
+        kind: object = type(self)
         if name not in _settable(kind):
             raise self._unknown(name)
         super().__setattr__(name, value)
@@ -252,7 +252,7 @@ class Optimizer(Listed):
 
     def config(self) -> Config:
         """What the model file stores: the name of the class and all arguments."""
-        stored: dict[str, Any] = {"name": self.kind}
+        stored: dict[str, object] = {"name": self.kind}
         for entry in fields(self):
             value = vars(self)[entry.name]
             if entry.name not in FACTORS:

@@ -12,7 +12,12 @@ from fastnn.models.model import Model
 from fastnn.plot import style
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from matplotlib.axes import Axes
+
+    from fastnn.layers.edges import Edge
+    from fastnn.models.graph import Item
 
 BOX, PAD = (1.6, 0.62), 0.05  # width and height, where a row of boxes has the height 1 and a column the width 2
 
@@ -81,7 +86,7 @@ def graph(model: Any, ax: Axes | None = None, *, show_shapes: bool = True) -> Ax
 
 def _boxes(model: Model, show_shapes: bool) -> list[Box]:
     """The inputs, then the calls in running order; rows by the longest way from an input."""
-    made: dict[Any, int] = {}
+    made: dict[Edge, int] = {}
     boxes: list[Box] = []
     for edge, source in zip(model.graph.inputs, model.graph.sources, strict=True):
         made[edge] = len(boxes)
@@ -97,7 +102,7 @@ def _boxes(model: Model, show_shapes: bool) -> list[Box]:
     return boxes
 
 
-def _texts(item: Any, edges: Any, show_shapes: bool) -> list[str]:
+def _texts(item: Item, edges: Sequence[Edge], show_shapes: bool) -> list[str]:
     activation = getattr(getattr(item, "activation", None), "name", "linear")
     kind = type(item).__name__ + (f" {activation}" if activation != "linear" else "")
     shapes = [", ".join(str(edge.shape) for edge in edges)] if show_shapes else []

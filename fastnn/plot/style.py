@@ -37,7 +37,7 @@ COLOURS = (
 MARKERS = "osD^vPX<>"  # their number has no divisor in common with COLOURS', so that pairs repeat after 90 classes
 TRAINING, VALIDATION = COLOURS[:2]
 NEGATIVE, POSITIVE = COLOURS[1], COLOURS[0]
-STYLE: dict[Any, Any] = {
+STYLE: dict[str, object] = {
     "font.size": 9.0,
     "axes.titlesize": 10.0,
     "axes.labelsize": 9.0,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from fastnn._base.arguments import shown
+from fastnn._base.types import DataLike
 from fastnn.models.sequential import Sequential
 from fastnn.plot import inputs
 
@@ -30,7 +31,7 @@ class Votes:
     certain: bool
 
 
-def vote(model: Any, rows: Any, labels: np.ndarray) -> Votes:
+def vote(model: object, rows: DataLike, labels: np.ndarray) -> Votes:
     """Ask ``model`` about ``rows``; ``labels`` of other rows tell what the classes are called."""
     known = getattr(model, "classes_", None)
     came = np.asarray(_ask(model, rows))
@@ -81,7 +82,7 @@ def _two_columns(second: np.ndarray) -> np.ndarray:
     return np.column_stack([1 - second, second])
 
 
-def _classes(known: Any, labels: np.ndarray, n: int) -> np.ndarray:
+def _classes(known: Sequence[object] | None, labels: np.ndarray, n: int) -> np.ndarray:
     """Labels of ``n`` columns: the estimator's, or 0 to n - 1, or those of the points in sorted order."""
     if known is not None and len(known) == n:
         return np.asarray(known)

@@ -41,7 +41,7 @@ class Schedule:
         self.check()
 
     def __setattr__(self, name: str, value: Any) -> None:
-        own: Any = self  # of which some are dataclasses
+        own: object = self  # of which some are dataclasses
         if is_dataclass(own) and name[0] != "_" and name != "name" and not hasattr(self, name):
             known = [f.name for f in fields(own)]
             if name not in known:

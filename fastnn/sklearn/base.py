@@ -22,7 +22,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from fastnn._base import arrays, threads
 from fastnn._base.foreign import plain
 from fastnn._base.sparse import AnyRows
-from fastnn._base.types import DtypeLike
+from fastnn._base.types import DataLike, DtypeLike
 from fastnn._engine import exclusive
 from fastnn._kernels import contract
 from fastnn.losses import Reduction
@@ -49,7 +49,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
 
     # -- what the kinds of estimators say --------------------------------------------------------
 
-    def _validate_y(self, y: Any, learn: bool, exact: bool) -> np.ndarray:
+    def _validate_y(self, y: DataLike, learn: bool, exact: bool) -> np.ndarray:
         """Check a target, and learn from it what has to be known, or else compare it with that.
 
         ``exact`` wants all that is known to be in it, as warm starts do.
@@ -91,7 +91,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         return self
 
     def _prepare(
-        self, X: Any, y: Any, sample_weight: Any, incremental: bool, validation: Validation | None
+        self, X: DataLike, y: DataLike, sample_weight: DataLike, incremental: bool, validation: Validation | None
     ) -> Stochastic | Solver:
         """All of a fit that comes before training, and most of what can be wrong."""
         if incremental and self.early_stopping:
@@ -118,7 +118,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
             return Solver(self, data, task)
         return Stochastic(self, data, held_out, incremental, task)
 
-    def _validate(self, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
+    def _validate(self, X: DataLike, y: DataLike, reset: bool) -> tuple[Any, Any]:
         rules = {"accept_sparse": "csr", "multi_output": True, "y_numeric": is_regressor(self), **self._axes()}
         X, y = validate_data(
             self, plain("X", X), plain("y", y, dates=not is_regressor(self)), dtype=self._dtypes(), reset=reset, **rules
@@ -133,7 +133,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         dtype = np.float32 if self.dtype == arrays.MIXED else self.dtype
         return (np.float64, np.float32) if dtype is None else np.dtype(dtype)
 
-    def _ready(self, X: Any, first_pass: bool, incremental: bool, random_state: np.random.RandomState) -> None:
+    def _ready(self, X: DataLike, first_pass: bool, incremental: bool, random_state: np.random.RandomState) -> None:
         """Have a compiled model of the shape that parameters and data ask for."""
         output = self._output()
         layers = networks.make_layers(self, X.shape[1:], output)
@@ -208,12 +208,12 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         )
         return rows, self._held_out(X, y, weight)
 
-    def _validate_held_out(self, X: Any, y: Any, weight: Any) -> Validation:
+    def _validate_held_out(self, X: DataLike, y: DataLike, weight: DataLike) -> Validation:
         X, y = self._validate(X, y, reset=False)
         y = self._validate_y(y, learn=False, exact=False)
         return X, y, checked_weights("sample_weight_val", weight, X)
 
-    def _held_out(self, X: Any, y: Any, weight: Any) -> HeldOut:
+    def _held_out(self, X: DataLike, y: DataLike, weight: DataLike) -> HeldOut:
         output = self._output()
         target = self._target(y, self.model_.dtype)
         target = target.reshape(-1) if output.loss.sparse else target
@@ -223,7 +223,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
 
         return HeldOut(self._rows(X), lambda outputs: self._score_outputs(y, outputs, weight), loss)
 
-    def _rows(self, X: Any) -> AnyRows:
+    def _rows(self, X: DataLike) -> AnyRows:
         return networks.rows_of(self.model_, X)
 
     @contextlib.contextmanager
@@ -237,7 +237,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
 
     # -- prediction -----------------------------------------------------------------------------
 
-    def _outputs(self, X: Any) -> np.ndarray:
+    def _outputs(self, X: DataLike) -> np.ndarray:
         """What the last layer gives for raw rows, ``(n, units)``."""
         if "model_" not in self.__dict__:
             check_is_fitted(self)
@@ -252,7 +252,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         with threads.limited(int(self.n_threads)):
             return model.predict(X)
 
-    def _as_fitted(self, X: Any) -> bool:
+    def _as_fitted(self, X: DataLike) -> bool:
         """Whether rows need no look, by the user's word and their type; scikit-learn's own look takes 20 us."""
         return (
             type(X) is np.ndarray

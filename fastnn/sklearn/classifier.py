@@ -13,7 +13,7 @@ from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_targ
 
 from fastnn import losses
 from fastnn._base.foreign import plain
-from fastnn._base.types import DtypeLike
+from fastnn._base.types import DataLike, DtypeLike
 from fastnn.activations.names import ActivationName
 from fastnn.optimizers.names import SolverName
 from fastnn.sklearn import parameters
@@ -139,13 +139,13 @@ n_outputs_, out_activation_, n_features_in_, feature_names_in_ : as in scikit-le
     @fit_context(nested=False)
     def fit(
         self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
+        X: DataLike,
+        y: DataLike,
+        sample_weight: DataLike = None,
         *,
-        X_val: Any = None,
-        y_val: Any = None,
-        sample_weight_val: Any = None,
+        X_val: DataLike = None,
+        y_val: DataLike = None,
+        sample_weight_val: DataLike = None,
     ) -> Self:
         """Train.
 
@@ -165,7 +165,7 @@ n_outputs_, out_activation_, n_features_in_, feature_names_in_ : as in scikit-le
 
     @if_stochastic
     @fit_context(nested=False)
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
+    def partial_fit(self, X: DataLike, y: DataLike, sample_weight: DataLike = None, classes: DataLike = None) -> Self:
         """Train for one epoch on the rows given, going on from where training stands.
 
         Parameters
@@ -260,7 +260,7 @@ n_outputs_, out_activation_, n_features_in_, feature_names_in_ : as in scikit-le
 
     # -- prediction -----------------------------------------------------------------------------
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def score(self, X: DataLike, y: DataLike, sample_weight: DataLike = None) -> float:
         """The share of rows whose class is predicted; of labels, that of rows without a fault.
 
         ``X`` is as of :meth:`predict`, ``y`` the classes ``(n,)``, ``sample_weight`` None or ``(n,)``.
@@ -279,16 +279,16 @@ n_outputs_, out_activation_, n_features_in_, feature_names_in_ : as in scikit-le
         found: np.ndarray = self.classes_[yes[:, 0] if len(self.classes_) > 1 else np.zeros(len(yes), int)]
         return found
 
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: DataLike) -> np.ndarray:
         """Classes ``(n,)``, or a label indicator ``(n, n_labels)``, for rows ``X`` ``(n, n_features)``."""
         return self._decode(self._outputs(X))
 
-    def predict_proba(self, X: Any) -> np.ndarray:
+    def predict_proba(self, X: DataLike) -> np.ndarray:
         """Probabilities ``(n, n_classes)`` of ``classes_``; of labels each on its own; ``X`` as of :meth:`predict`."""
         outputs = self._outputs(X)
         return np.hstack([1 - outputs, outputs]) if outputs.shape[1] == 1 else outputs
 
-    def predict_log_proba(self, X: Any) -> np.ndarray:
+    def predict_log_proba(self, X: DataLike) -> np.ndarray:
         """Logarithms of :meth:`predict_proba`, for ``X`` as there."""
         with np.errstate(divide="ignore"):
             found: np.ndarray = np.log(self.predict_proba(X))

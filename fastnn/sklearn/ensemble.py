@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar, overload
+from typing import TYPE_CHECKING, ClassVar, Literal, Self, TypeVar, overload
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, RegressorMixin, clone
@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fastnn._base.foreign import plain
 from fastnn._base.threads import get_num_threads
+from fastnn._base.types import DataLike
 from fastnn._workers import pools
 from fastnn._workers.pickling import sendable
 from fastnn._workers.threads import side_by_side
@@ -55,7 +56,9 @@ class _Ensemble(MetaEstimatorMixin, BaseEstimator):
         self.n_threads = n_threads
 
     @fit_context(nested=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, executor: ExecutorLike | None = None) -> Self:
+    def fit(
+        self, X: DataLike, y: DataLike, sample_weight: DataLike = None, *, executor: ExecutorLike | None = None
+    ) -> Self:
         """Train all members on the same rows, one on each thread; arguments as of the members' ``fit``.
 
         Parameters
@@ -100,7 +103,7 @@ class _Ensemble(MetaEstimatorMixin, BaseEstimator):
 
     _numeric = False
 
-    def _answers(self, X: Any, method: str) -> np.ndarray:
+    def _answers(self, X: DataLike, method: str) -> np.ndarray:
         """What each member says, ``(n_estimators, n, ...)``."""
         check_is_fitted(self)
         X = validate_data(self, plain("X", X), accept_sparse="csr", reset=False, dtype=(np.float64, np.float32))
@@ -143,12 +146,12 @@ class MLPEnsembleRegressor(RegressorMixin, _Ensemble):
     _numeric = True
 
     @overload
-    def predict(self, X: Any, return_std: Literal[False] = False) -> np.ndarray: ...
+    def predict(self, X: DataLike, return_std: Literal[False] = False) -> np.ndarray: ...
     @overload
-    def predict(self, X: Any, return_std: Literal[True]) -> tuple[np.ndarray, np.ndarray]: ...
+    def predict(self, X: DataLike, return_std: Literal[True]) -> tuple[np.ndarray, np.ndarray]: ...
     @overload
-    def predict(self, X: Any, return_std: bool) -> np.ndarray | tuple[np.ndarray, np.ndarray]: ...
-    def predict(self, X: Any, return_std: bool = False) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
+    def predict(self, X: DataLike, return_std: bool) -> np.ndarray | tuple[np.ndarray, np.ndarray]: ...
+    def predict(self, X: DataLike, return_std: bool = False) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
         """Mean of the members' predictions; with ``return_std`` also their standard deviation, of the same shape.
 
         Parameters
@@ -160,7 +163,7 @@ class MLPEnsembleRegressor(RegressorMixin, _Ensemble):
         mean = answers.mean(axis=0)
         return (mean, answers.std(axis=0)) if return_std else mean
 
-    def predict_quantiles(self, X: Any) -> np.ndarray:
+    def predict_quantiles(self, X: DataLike) -> np.ndarray:
         """Mean of the members' :meth:`MLPRegressor.predict_quantiles`.
 
         Parameters
@@ -189,12 +192,12 @@ class MLPEnsembleClassifier(ClassifierMixin, _Ensemble):
         return found
 
     @overload
-    def predict_proba(self, X: Any, return_std: Literal[False] = False) -> np.ndarray: ...
+    def predict_proba(self, X: DataLike, return_std: Literal[False] = False) -> np.ndarray: ...
     @overload
-    def predict_proba(self, X: Any, return_std: Literal[True]) -> tuple[np.ndarray, np.ndarray]: ...
+    def predict_proba(self, X: DataLike, return_std: Literal[True]) -> tuple[np.ndarray, np.ndarray]: ...
     @overload
-    def predict_proba(self, X: Any, return_std: bool) -> np.ndarray | tuple[np.ndarray, np.ndarray]: ...
-    def predict_proba(self, X: Any, return_std: bool = False) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
+    def predict_proba(self, X: DataLike, return_std: bool) -> np.ndarray | tuple[np.ndarray, np.ndarray]: ...
+    def predict_proba(self, X: DataLike, return_std: bool = False) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
         """Mean of the members' probabilities; with ``return_std`` also their standard deviation, of the same shape.
 
         Parameters
@@ -206,7 +209,7 @@ class MLPEnsembleClassifier(ClassifierMixin, _Ensemble):
         mean = answers.mean(axis=0)
         return (mean, answers.std(axis=0)) if return_std else mean
 
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: DataLike) -> np.ndarray:
         """The classes of the mean probabilities, or a label indicator.
 
         Parameters

@@ -15,6 +15,7 @@ import numpy as np
 
 from fastnn import activations, optimizers
 from fastnn._base.sparse import from_scipy
+from fastnn._base.types import DataLike
 from fastnn.layers import Dense, Dropout, InputLayer, Layer
 from fastnn.losses import LossRecord
 from fastnn.models.sequential import Sequential
@@ -159,7 +160,7 @@ def take_weights(
         model.seed, model.epoch, model.step, model.slots = before.seed, before.epoch, before.step, before.slots
 
 
-def rows_of(model: Sequential, X: Any) -> AnyRows:
+def rows_of(model: Sequential, X: DataLike) -> AnyRows:
     """Rows that scikit-learn has checked as backends take them."""
     if hasattr(X, "tocsr"):
         return from_scipy("X", X, model.dtype)

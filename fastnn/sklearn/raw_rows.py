@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sklearn.utils.validation import validate_data
 
 from fastnn._base.foreign import plain
+from fastnn._base.types import DataLike
 from fastnn.tables import Reading, Table, table_of_frame
 from fastnn.tables.frames import UNKNOWN
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
 
 
-def raw_table(estimator: BaseEstimator, X: Any, known: Reading | None) -> Table:
+def raw_table(estimator: BaseEstimator, X: DataLike, known: Reading | None) -> Table:
     """The rows as a table whose columns have the names that they had in fit.
 
     ``known`` is how to read columns that an estimator was fitted to; None in fit, which keeps their names and number.

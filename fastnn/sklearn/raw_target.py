@@ -11,10 +11,11 @@ from sklearn.utils.multiclass import check_classification_targets
 from fastnn._base.arguments import shown
 from fastnn._base.foreign import plain
 from fastnn._base.reprs import counted
+from fastnn._base.types import DataLike
 from fastnn.tables.objects import TRUTH, is_gap
 
 
-def class_codes(y: Any) -> tuple[np.ndarray, np.ndarray]:
+def class_codes(y: DataLike) -> tuple[np.ndarray, np.ndarray]:
     """The classes in order, and the place of each row's among them.
 
     Raises
@@ -34,7 +35,7 @@ def class_codes(y: Any) -> tuple[np.ndarray, np.ndarray]:
     return classes, codes
 
 
-def _as_said(y: Any) -> Any:
+def _as_said(y: DataLike) -> Any:
     """Labels of pandas in their own type, where scikit-learn would make floats of whole numbers and truth."""
     series = y.iloc[:, 0] if hasattr(y, "iloc") and np.shape(y)[1:] == (1,) else y
     dtype: Any = getattr(series, "dtype", None)
@@ -66,7 +67,7 @@ def _of_one_type(y: np.ndarray) -> np.ndarray:
     return y
 
 
-def quantities(y: Any) -> np.ndarray:
+def quantities(y: DataLike) -> np.ndarray:
     """The numbers to predict, ``(n,)`` float64.
 
     Raises

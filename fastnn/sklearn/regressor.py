@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 import numpy as np
 from sklearn.base import RegressorMixin
 
 from fastnn import losses
 from fastnn._base.arrays import check_finite
-from fastnn._base.types import DtypeLike
+from fastnn._base.types import DataLike, DtypeLike
 from fastnn.activations.names import ActivationName
 from fastnn.losses import LossRecord
 from fastnn.optimizers.names import SolverName
@@ -105,13 +105,13 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     @fit_context(nested=False)
     def fit(
         self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
+        X: DataLike,
+        y: DataLike,
+        sample_weight: DataLike = None,
         *,
-        X_val: Any = None,
-        y_val: Any = None,
-        sample_weight_val: Any = None,
+        X_val: DataLike = None,
+        y_val: DataLike = None,
+        sample_weight_val: DataLike = None,
     ) -> Self:
         """Train.
 
@@ -131,7 +131,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     @if_stochastic
     @fit_context(nested=False)
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def partial_fit(self, X: DataLike, y: DataLike, sample_weight: DataLike = None) -> Self:
         """Train for one epoch on the rows given, going on from where training stands; arguments as in :meth:`fit`.
 
         Parameters
@@ -194,7 +194,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         nearest = int(np.argmin(np.abs(np.array(several) - 0.5)))
         return outputs if len(several) == 1 else outputs[:, nearest :: len(several)]
 
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: DataLike) -> np.ndarray:
         """Predictions ``(n,)``, or ``(n, n_outputs)``, for rows ``(n, n_features)``.
 
         Parameters
@@ -204,7 +204,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         outputs = self._central(self._outputs(X))
         return outputs.ravel() if outputs.shape[1] == 1 else outputs
 
-    def predict_quantiles(self, X: Any) -> np.ndarray:
+    def predict_quantiles(self, X: DataLike) -> np.ndarray:
         """All quantiles of ``loss="pinball"``: ``(n, n_quantiles)``, or ``(n, n_outputs, n_quantiles)``.
 
         They are put in rising order for each row where the network lets them cross (Chernozhukov et al. 2010).

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from numbers import Integral
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
+from fastnn._base.types import DataLike
 from fastnn.sklearn.raw_rows import raw_table
 from fastnn.sklearn.typed import fit_context
 from fastnn.tables import FeatureOptions, Table, fit_features
@@ -70,7 +71,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         self.sparse_output = sparse_output
 
     @fit_context(nested=False)
-    def fit(self, X: Any, y: object = None) -> Self:
+    def fit(self, X: DataLike, y: object = None) -> Self:
         """Learn the encoding of these rows; ``y`` is not looked at.
 
         Parameters
@@ -89,7 +90,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         self.features_ = features
         return self
 
-    def transform(self, X: Any) -> np.ndarray | csr_matrix:
+    def transform(self, X: DataLike) -> np.ndarray | csr_matrix:
         """Encoded rows, float32 ``(n, n_out)``: an array, or a ``csr_matrix`` with ``sparse_output``.
 
         Parameters
@@ -117,7 +118,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         _check_feature_names_in(self, input_features)
         return np.asarray(input_names(self.features_), dtype=object)
 
-    def _table(self, X: Any, reset: bool) -> Table:
+    def _table(self, X: DataLike, reset: bool) -> Table:
         """The rows as a table whose columns have the names that they had in fit."""
         return raw_table(self, X, None if reset else self.features_.reading())
 

@@ -57,11 +57,11 @@ class _Tabular(InFiles):
 
     def _fit(
         self,
-        X: Any,
+        X: object,
         column: Column,
         target: Target,
-        sample_weight: Any,
-        groups: Any,
+        sample_weight: object,
+        groups: object,
         executor: ExecutorLike | None,
         class_weights: np.ndarray | None = None,
     ) -> Self:
@@ -101,7 +101,7 @@ class _Tabular(InFiles):
         assert isinstance(features, TableFeatures)
         return features
 
-    def _outputs(self, X: Any) -> np.ndarray:
+    def _outputs(self, X: object) -> np.ndarray:
         """What the model says of rows, ``(n, n_out)``."""
         check_is_fitted(self)
         found: np.ndarray = self.model_.predict(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
+from fastnn._base.types import DataLike
+
 if TYPE_CHECKING:
     from sklearn.callback import CallbackContext
 
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 class Epochs:
     """The epochs (or iterations) of one fit as subtasks of its context."""
 
-    def __init__(self, estimator: BaseMLP, context: CallbackContext, X: Any, y: Any, sample_weight: Any):
+    def __init__(self, estimator: BaseMLP, context: CallbackContext, X: DataLike, y: DataLike, sample_weight: DataLike):
         self.estimator, self.context = estimator, context
         self.told = {"X": X, "y": y, "metadata": {"sample_weight": sample_weight}}
         self.current: Any = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from sklearn.base import _fit_context
@@ -12,7 +12,7 @@ from sklearn.utils.metaestimators import available_if
 Random = int | np.random.RandomState | None
 """What ``random_state`` may be."""
 
-Method = TypeVar("Method", bound=Callable[..., Any])
+Method = TypeVar("Method", bound=Callable[..., object])
 
 
 def fit_context(nested: bool) -> Callable[[Method], Method]:

@@ -9,9 +9,10 @@ import numpy as np
 from sklearn.utils.validation import _check_sample_weight
 
 from fastnn._base.arrays import check_finite, of_reals
+from fastnn._base.types import DataLike
 
-Rows = tuple[Any, ...]  # X, y, weights by sample and by class, which may be None
-Validation = tuple[Any, Any, Any]  # X, y, sample_weight
+Rows = tuple[DataLike, ...]  # X, y, weights by sample and by class, which may be None
+Validation = tuple[DataLike, DataLike, DataLike]  # X, y, sample_weight
 
 
 def weighing(rows: Rows, weight: np.ndarray | None) -> Rows:
@@ -22,7 +23,7 @@ def weighing(rows: Rows, weight: np.ndarray | None) -> Rows:
 
 
 def weighted(
-    X: Any, y: np.ndarray, weight: np.ndarray | None, by_class: np.ndarray | None
+    X: DataLike, y: np.ndarray, weight: np.ndarray | None, by_class: np.ndarray | None
 ) -> tuple[Any, np.ndarray, np.ndarray | None]:
     """Rows that train, with both weights as one."""
     if by_class is not None:
@@ -31,7 +32,7 @@ def weighted(
     return X, y, weight
 
 
-def checked_weights(name: str, came: Any, X: Any) -> np.ndarray | None:
+def checked_weights(name: str, came: Any, X: DataLike) -> np.ndarray | None:
     """Weights of samples as an array of the rows' dtype, ``(n,)``; a number is that of each row.
 
     Raises

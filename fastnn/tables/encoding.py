@@ -25,6 +25,7 @@ from typing import Any, Protocol
 from fastnn._base.arguments import integer
 from fastnn._base.reprs import cut
 from fastnn._base.stored import check_types, parse
+from fastnn._base.types import Config
 from fastnn.tables.features import Features, TableFeatures, features_from_config
 from fastnn.tables.reading import Reading
 from fastnn.tables.series import Forecast, SeriesFeatures
@@ -178,7 +179,7 @@ class Encoding:
         return encoding
 
 
-def _made(stored: dict[str, Any], n_in: Sequence[int], n_out: int, n_ids: Sequence[int | None]) -> Encoding:
+def _made(stored: Config, n_in: Sequence[int], n_out: int, n_ids: Sequence[int | None]) -> Encoding:
     features, target = _features(stored["features"]), _target(stored["target"])
     encoding = check_types(Encoding(features, target, stored["trained"]))
     unread = stored.keys() - {"version", "features", "target", "trained"}
@@ -212,13 +213,13 @@ def _version(features: Features | SeriesFeatures | TextFeatures, target: Target 
     return LATER_VERSION if isinstance(features, SeriesFeatures | TextFeatures) else VERSION
 
 
-def _features(stored: dict[str, Any]) -> Features | SeriesFeatures | TextFeatures:
+def _features(stored: Config) -> Features | SeriesFeatures | TextFeatures:
     if stored["kind"] == "series":
         return SeriesFeatures.from_config(stored)
     return texts_from_config(stored) if stored["kind"] == "text" else features_from_config(stored)
 
 
-def _target(stored: dict[str, Any]) -> Target | Forecast:
+def _target(stored: Config) -> Target | Forecast:
     return Forecast.from_config(stored) if stored["kind"] == "forecast" else target_from_config(stored)
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from fastnn._base.arguments import nearest, shown, unknown_name
 from fastnn._base.reprs import counted
 from fastnn._base.stored import kind_and_fields
+from fastnn._base.types import Config
 from fastnn.tables.columns import CategoryFeature, CodeFeature, NumberFeature
 from fastnn.tables.dates import DateFeature
 from fastnn.tables.numerals import number
@@ -211,7 +212,7 @@ class Pixels:
 Features = TableFeatures | Pixels
 
 
-def features_from_config(stored: dict[str, Any]) -> Features:
+def features_from_config(stored: Config) -> Features:
     """The encoding that :meth:`config` described."""
     if stored["kind"] == "pixels":
         return Pixels(tuple(stored["shape"]))
@@ -220,7 +221,7 @@ def features_from_config(stored: dict[str, Any]) -> Features:
     return TableFeatures(list(_rebuilt(stored["columns"])))
 
 
-def _rebuilt(columns: list[dict[str, Any]]) -> Iterator[Feature]:
+def _rebuilt(columns: list[Config]) -> Iterator[Feature]:
     for column in columns:
         kind: type[Feature] = KINDS[column["kind"]]
         yield kind(**{key: value for key, value in column.items() if key != "kind"})

@@ -30,7 +30,7 @@ UNITS = (("D", DAY), ("s", SECOND), ("ms", 1000), ("us", 1))
 
 
 def table_of_frame(
-    X: Any, names: Sequence[str] | None = None, how: Reading = UNKNOWN, source: str = "the frame"
+    X: object, names: Sequence[str] | None = None, how: Reading = UNKNOWN, source: str = "the frame"
 ) -> Table:
     """The table of a frame.
 
@@ -74,7 +74,7 @@ def table_of_frame(
     return Table(made, source)
 
 
-def _columns(X: Any, source: str) -> list[tuple[object, object]]:
+def _columns(X: object, source: str) -> list[tuple[object, object]]:
     """Names and columns, each of its library's own type."""
     if hasattr(X, "tocsr"):
         raise TypeError(f"{source} is a sparse matrix, which has no columns of raw values; hand in .toarray()")
@@ -111,7 +111,7 @@ def _rows(rows: Sequence[object], source: str) -> np.ndarray:
     return made
 
 
-def column_of(name: str, came: Any, how: Reading) -> Column:
+def column_of(name: str, came: object, how: Reading) -> Column:
     """The column of whatever type came; ``how`` says what is known of it."""
     check_mask(f"column {name!r}", came)
     category = _category(came)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -108,7 +107,7 @@ class RowEncoder:
             made[0][0, ones] = 1.0
         return made if len(made) > 1 else made[0]
 
-    def _put_numbers(self, row: Mapping[str, Any], out: np.ndarray) -> list[int]:
+    def _put_numbers(self, row: Mapping[str, object], out: np.ndarray) -> list[int]:
         """Write numbers and their pieces to ``out`` ``(width,)``; the places of the ones that mark gaps."""
         numbers: list[float] = []
         raw: list[float] = []

@@ -24,6 +24,7 @@ import numpy as np
 
 from fastnn._base import arguments
 from fastnn._base.reprs import call_of, counted
+from fastnn._base.types import Config
 from fastnn.tables.columns import NumberFeature
 from fastnn.tables.features import TableFeatures, features_from_config
 from fastnn.tables.order import Order
@@ -131,7 +132,7 @@ class SeriesFeatures:
         }
 
     @staticmethod
-    def from_config(stored: dict[str, Any]) -> SeriesFeatures:
+    def from_config(stored: Config) -> SeriesFeatures:
         """The encoding that :meth:`config` described."""
         known = {key: value for key, value in stored.items() if key != "kind"}
         columns = features_from_config(known.pop("columns"))
@@ -183,7 +184,7 @@ class Forecast:
         return {"kind": "forecast", **asdict(self)}
 
     @staticmethod
-    def from_config(stored: dict[str, Any]) -> Forecast:
+    def from_config(stored: Config) -> Forecast:
         """The target that :meth:`config` described."""
         return Forecast(**{key: value for key, value in stored.items() if key != "kind"})
 

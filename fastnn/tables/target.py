@@ -8,12 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from fastnn._base import arguments
 from fastnn._base.reprs import call_of, counted
+from fastnn._base.types import Config
 from fastnn.tables.notes import odd_note, shortened
 from fastnn.tables.numerals import EXACT, are_codes, number, numbers
 from fastnn.tables.ranges import check_finite
@@ -275,7 +275,7 @@ def fit_quantity(name: str, column: Column, limited: bool = False) -> Quantity:
     return Quantity(name, mean, spread, limits)
 
 
-def target_from_config(stored: dict[str, Any]) -> Target:
+def target_from_config(stored: Config) -> Target:
     """The target that :meth:`config` described."""
     if stored["kind"] == "classes":
         labels = stored["labels"] if isinstance(stored["labels"], list) else []

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
 from fastnn._base.arguments import integer, unknown_name
 from fastnn._base.reprs import counted, cut
+from fastnn._base.types import Config
 from fastnn.tables.features import Encoded, Feature, TableFeatures, features_from_config, with_columns
 from fastnn.tables.table import Column, Table, Text
 from fastnn.tables.tokens import UNITS, numbered
@@ -215,7 +215,7 @@ class TextFeatures:
         return {"kind": "text", "texts": [asdict(text) for text in self.texts], "columns": columns}
 
 
-def texts_from_config(stored: dict[str, Any]) -> TextFeatures:
+def texts_from_config(stored: Config) -> TextFeatures:
     """The encoding that :meth:`TextFeatures.config` described."""
     columns = None if stored["columns"] is None else features_from_config(stored["columns"])
     # Beside texts stand columns of a table, and no pixels.

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from fastnn._base.arguments import integer, nearest
-from fastnn._base.types import StrPath
+from fastnn._base.types import Config, DataLike, StrPath
 from fastnn.models.model import Model
 from fastnn.tables import Encoding, Table, choose_task, read_table, table_of_frame
 from fastnn.tables.table import Column
@@ -46,8 +46,8 @@ class Tuned:
 
     model: Model
     encoding: Encoding
-    trials: list[dict[str, Any]]
-    best: dict[str, Any]
+    trials: list[Config]
+    best: Config
     fitted: Fitted
     interrupted: bool
 
@@ -68,7 +68,7 @@ class Plan:
 
 
 def tune(
-    data: Any,
+    data: DataLike,
     target: str,
     *,
     trials: int = TRIALS,
@@ -136,7 +136,7 @@ def _silent(line: str) -> None:
     pass
 
 
-def _rows(data: Any, target: str) -> tuple[Table, Column]:
+def _rows(data: DataLike, target: str) -> tuple[Table, Column]:
     """Columns to predict from, and the one to predict, of the rows that have it."""
     if isinstance(data, str | os.PathLike):
         table = read_table(data, as_text=[target], verbatim=[target], keep=[target])

@@ -10,7 +10,7 @@ import contextlib
 import sys
 import time
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fastnn._base.arguments import integer
 from fastnn.callbacks import Callback, Logs
@@ -63,12 +63,12 @@ class Watch(Callback):
         self._results: dict[str, str] = {}
         self._phase = "finished"
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         """A copy has a page of its own."""
         running = ("_server", "_show", "_block", "_results", "_phase")
         return {name: value for name, value in vars(self).items() if name not in running}
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
+    def __setstate__(self, state: dict[str, object]) -> None:
         vars(self).update(state)
         self._forget()
 

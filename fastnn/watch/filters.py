@@ -6,7 +6,7 @@ A picture is bytes, 128 for zero and 1 or 255 for the largest weight of all, so 
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -53,7 +53,7 @@ class Filters:
         assert found is not None
         return kernel_of(found[1]).copy()
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, object]:
         """What stays the same: how many pictures of which size, how many of them in a row, and what they are."""
         count, height, width, depth = self.shape
         each = self.n_channels // self.depth
@@ -69,7 +69,7 @@ class Filters:
             "columns": each if each > 1 else None,
         }
 
-    def paint(self, kernel: np.ndarray) -> dict[str, Any]:
+    def paint(self, kernel: np.ndarray) -> dict[str, object]:
         """The pictures of this kernel, one after another, row by row, as base64; and the largest weight."""
         pictures = pictures_of(self.layer, kernel.astype(np.float64))
         if self.depth != self.n_channels:
@@ -80,7 +80,7 @@ class Filters:
         return {"most": finite(most), "values": base64.b64encode(values.tobytes()).decode()}
 
 
-def first_convolution(model: Model) -> tuple[str, Any] | None:
+def first_convolution(model: Model) -> tuple[str, Convolution] | None:
     """Name and layer, if the first kernel that the model's input meets is that of a 2D convolution."""
     for name, layer in named(model.graph).items():
         if _has_kernel(layer):

@@ -5,15 +5,16 @@ from __future__ import annotations
 import collections
 import re
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from fastnn._base.types import Config
     from fastnn.models.model import Model
 
 WINDOW = 2.0  # seconds over which the speed is taken
 
 
-def setup(model: Model, params: dict[str, Any], settings: dict[str, str]) -> dict[str, object]:
+def setup(model: Model, params: Config, settings: dict[str, str]) -> dict[str, object]:
     """The layers, and how they are trained; ``params`` are those of a callback, ``settings`` words to put first."""
     layers = []
     for item in model.layers:
@@ -51,7 +52,7 @@ def _optimizer(config: dict[str, object]) -> str:
     return f"{config['name']} ({', '.join(told)})" if told else str(config["name"])
 
 
-def _told(value: Any) -> str:
+def _told(value: object) -> str:
     """An argument: a number, a schedule, or factors by name."""
     if isinstance(value, dict) and not isinstance(value.get("name"), str):
         return ", ".join(f"{name} {factor:g}" for name, factor in value.items())
@@ -84,7 +85,7 @@ class Clock:
     Of a fit that is ``open_ended`` nobody knows how long it takes: None stands for what follows from its last epoch.
     """
 
-    def __init__(self, params: dict[str, Any], open_ended: bool = False):
+    def __init__(self, params: Config, open_ended: bool = False):
         self.open_ended = open_ended
         self.params, self.first = params, params["initial_epoch"]
         self.began = time.monotonic()

@@ -20,6 +20,7 @@ from fastnn._plan.passes import last_activation
 from fastnn.watch.curves import finite
 
 if TYPE_CHECKING:
+    from fastnn._base.types import Numbers
     from fastnn.models.model import Model
 
 POINTS = 400  # rows drawn, chosen by chance
@@ -51,7 +52,7 @@ class Plane:
     x: Any
     y: Any
     columns: Sequence[str] = ("input 1", "input 2")
-    labels: Sequence[Any] | None = None
+    labels: Sequence[object] | None = None
     target: str = "output"
     units: tuple[Unit, Unit] = ((0.0, 1.0), (0.0, 1.0))
     target_unit: Unit = (0.0, 1.0)
@@ -111,7 +112,7 @@ class Painter:
         """What a picture is painted of, copied while the model stands still."""
         return model.params.copy()
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, object]:
         """What stays the same: axes, scale, and the rows as ``[x, y, class or value]``."""
         plane = self.plane
         values = _classes(self.targets, self.n_out) if self.classes else _raw(_column(self.targets), plane.target_unit)
@@ -129,7 +130,7 @@ class Painter:
             "scale": [finite(_raw(v, plane.target_unit)) for v in self.scale],
         }
 
-    def paint(self, params: np.ndarray) -> dict[str, Any]:
+    def paint(self, params: np.ndarray) -> dict[str, object]:
         """The picture with these parameters: ``side`` rows of ``side`` bytes, the lowest first, as base64."""
         np.copyto(self.memory.params, params)
         with np.errstate(all="ignore"):
@@ -151,7 +152,7 @@ def _bytes(shares: np.ndarray) -> str:
     return base64.b64encode(whole.astype(np.uint8).tobytes()).decode()
 
 
-def _raw(values: Any, unit: Unit) -> object:
+def _raw(values: Numbers, unit: Unit) -> Numbers:
     return unit[0] + unit[1] * values
 
 

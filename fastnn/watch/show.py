@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from fastnn._base.threads import alone
+from fastnn._base.types import Config
 from fastnn.watch.board import Board
 from fastnn.watch.curves import Curves
 from fastnn.watch.filters import Filters
@@ -40,7 +41,7 @@ class Show:
         self,
         board: Board,
         model: Any,
-        params: dict[str, Any],
+        params: Config,
         settings: dict[str, str],
         plane: Plane | None,
         open_ended: bool = False,
@@ -62,7 +63,7 @@ class Show:
         self.thread.start()
 
     def _post_setup(self) -> None:
-        described: dict[str, Any] = dict.fromkeys((Painter.described_as, Filters.described_as))
+        described: dict[str, object] = dict.fromkeys((Painter.described_as, Filters.described_as))
         if self.painter:
             described[self.painter.described_as] = self.painter.describe()
         self.board.post("setup", setup(self.model, self.clock.params, self.settings) | described)
@@ -81,7 +82,7 @@ class Show:
         done = self.done
         self.curves.update(self.history.history, done // (self.clock.steps or done + 1))
         state = self.clock.message(done, over=self.over)
-        words: dict[str, Any] = {"phase": phase, "note": note, "results": list((results or {}).items())}
+        words: dict[str, object] = {"phase": phase, "note": note, "results": list((results or {}).items())}
         kept = getattr(self.history, "kept_epoch", None) if self.over else None
         words["mark"] = self.curves.mark(self.history.history, kept)
         self.board.post("state", state | words | {"curves": self.curves.message()})

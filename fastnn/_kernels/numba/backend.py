@@ -16,7 +16,7 @@ import hashlib
 import sys
 import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,7 @@ INT32, INT64 = (np.empty(0, name) for name in ("int32", "int64"))
 
 
 def supports(plan: Plan) -> str | None:
-    needed: tuple[tuple[Any, Any, str], ...] = (
+    needed: tuple[tuple[Any, Collection[int], str], ...] = (
         *((op["kind"], ops.FORWARD.kernels, "operation") for op in plan.ops),
         *((op["activation"], activations.KERNELS, "activation") for op in plan.ops),
         *((metric["statistic"], statistics.KERNELS, "statistic") for metric in plan.metrics),
@@ -274,7 +274,7 @@ def _compiled(dtype: np.dtype) -> _Compiled:
     return _Compiled(dtype)
 
 
-def _signature(dtype: np.dtype) -> tuple[Any, ...]:
+def _signature(dtype: np.dtype) -> tuple[types.Type, ...]:
     number, vector, integer = typeof(dtype.type(0)), typeof(np.empty(0, dtype)), types.int64
     names = ("VALUE", "EDGE", "OP", "LOSS", "METRIC", "SEGMENT", "SPAN", "SOURCE", "ANSWER")
     values, edges, ops_table, losses_table, metrics, segments, spans, sources_table, answers = (

@@ -12,7 +12,7 @@ for all networks. The product stands here too, because LLVM compiles a function 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import FunctionType
 from typing import Any
 
@@ -40,7 +40,12 @@ class Family:
     """
 
     def __init__(
-        self, name: str, kernels: Mapping[Any, Any], arguments: str, result: Any, types_of: Callable[[Any], Any]
+        self,
+        name: str,
+        kernels: Mapping[Any, object],
+        arguments: str,
+        result: types.Type,
+        types_of: Callable[[types.Float], Any],
     ):
         self.name, self.arguments, self.result, self.types_of = name, arguments, result, types_of
         self.kernels = {int(code): kernel for code, kernel in kernels.items()}
@@ -49,7 +54,7 @@ class Family:
     def size(self) -> int:
         return max(self.kernels) + 1
 
-    def compile(self, code: int, number: Any, digest: str) -> Any:
+    def compile(self, code: int, number: types.Float, digest: str) -> Any:
         """The kernel of a code for models of a dtype, compiled or from the cache on disk; it has an ``address``.
 
         Numba's cache finds a function by its name and its signature alone; the digest of all sources is in the name.
@@ -61,7 +66,7 @@ class Family:
         with uncollected():
             return cached(lambda **more: cfunc(self.result(*self.types_of(number)), **OPTIONS, **more)(named))
 
-    def caller(self) -> Any:
+    def caller(self) -> Callable[..., Any]:
         """The intrinsic ``call(table, code, arguments)``, with the arguments as a tuple."""
 
         def generate(context, builder, signature, given):
@@ -84,7 +89,7 @@ class Family:
         return call
 
 
-def _numbers(kinds: Any) -> Iterator[Any]:
+def _numbers(kinds: Iterable[types.Type]) -> Iterator[types.Float]:
     """The types of the floating-point numbers in arrays among these types, also inside tuples."""
     for kind in kinds:
         if isinstance(kind, types.BaseTuple):
@@ -93,14 +98,14 @@ def _numbers(kinds: Any) -> Iterator[Any]:
             yield kind.dtype
 
 
-def renamed(function: Any, name: str) -> Any:
+def renamed(function: Any, name: str) -> FunctionType:
     """The same function under another name, which is the name of its files in the cache."""
     copy = FunctionType(function.__code__, function.__globals__, name)
     copy.__qualname__ = name
     return copy
 
 
-def cached(make: Callable[..., object]) -> Any:
+def cached(make: Callable[..., Any]) -> Any:
     """``make(cache=True)``, or ``make()`` where no folder can be written: compile in every process."""
     try:
         return make(cache=True)

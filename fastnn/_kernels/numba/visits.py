@@ -16,6 +16,8 @@ from numba import types
 
 from fastnn._kernels.numba.table import Family
 from fastnn._kernels.visits import visit
+from fastnn._plan.memory import Memory
+from fastnn._plan.plan import Plan
 
 FORMS = {4: c_float, 8: c_double}
 ARGUMENTS = "workspace, output, back, n_rows, inputs, training, accumulate"
@@ -25,7 +27,7 @@ FUNCTION = CFUNCTYPE(None, *[c_int64] * 7)
 class Running:
     """A call of the backend that may come back."""
 
-    def __init__(self, plan: Any, memory: Any):
+    def __init__(self, plan: Plan, memory: Memory):
         self.plan, self.memory = plan, memory
         self.came = self.went = 0
         self.error: BaseException | None = None
@@ -51,7 +53,7 @@ _running: dict[int, Running] = {}
 
 
 @contextlib.contextmanager
-def running(plan: Any, memory: Any) -> Iterator[None]:
+def running(plan: Plan, memory: Memory) -> Iterator[None]:
     """A block in which kernels may come back; then the error that one of the ops has raised is raised."""
     call, key = Running(plan, memory), memory.workspace.ctypes.data
     _running[key] = call
@@ -73,7 +75,7 @@ class Way(Family):
     def __init__(self) -> None:
         super().__init__("visit", {0: _come}, ARGUMENTS, types.void, lambda number: (types.int64,) * 7)
 
-    def compile(self, code: int, number: object, digest: str) -> Any:
+    def compile(self, code: int, number: object, digest: str) -> _Held:
         return _Held()
 
 

@@ -17,6 +17,7 @@ from fastnn.layers import Reshape
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from fastnn.activations import Activation
     from fastnn.layers import Edge
 
 POSITIVE = ("relu", "sigmoid", "hard_sigmoid", "softmax", "softplus", "exponential", "relu6", "squareplus")
@@ -70,7 +71,7 @@ class Computing(Windowing):
             return x.edge
         return self.arranged(x, [*((atom,) for atom in lead), tuple(tail)])
 
-    def activation(self, x: Value, activation: Any, axis: int = -1, name: str | None = None) -> Value:
+    def activation(self, x: Value, activation: str | Activation, axis: int = -1, name: str | None = None) -> Value:
         """An activation of ours, by name or record; one that goes along rows does so along ``axis``."""
         record = activations.get(activation)
         if record.name == "linear":
@@ -94,7 +95,7 @@ class Computing(Windowing):
             slope = slope.reshape(-1, *(1,) * (x.rank - 2))
         return self._by_array(x, slope, name, self._slopes)
 
-    def _slopes(self, edge: Any, numbers: np.ndarray, whole: bool, name: str | None) -> Any:
+    def _slopes(self, edge: Edge, numbers: np.ndarray, whole: bool, name: str | None) -> Any:
         rank = len(edge.shape) - 1
         if whole or rank == 1:
             return self.layer("PReLU", weights=[numbers.reshape(edge.shape[1:])], name=name)(edge)
@@ -159,7 +160,7 @@ class Computing(Windowing):
         told = {"scale": gamma is not None, "center": beta is not None, "epsilon": epsilon}
         return replace(back, edge=self.layer("GroupNormalization", groups, weights=there, name=name, **told)(edge))
 
-    def _channels(self, x: Value, axis: int) -> tuple[Any, Value]:
+    def _channels(self, x: Value, axis: int) -> tuple[Edge, Value]:
         """An edge with this axis last, and the value that it is."""
         here = x.source[x.axis(axis)]
         if BATCH in here:

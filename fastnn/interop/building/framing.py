@@ -66,7 +66,7 @@ def numbers_of(n: int, k: int, s: int, real: tuple[int, int], all_: tuple[int, i
     return np.minimum(starts + k, n + real[1]) - np.maximum(starts, -real[0])
 
 
-def ends(pads: Sides, more: Any, counted: bool) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+def ends(pads: Sides, more: Sequence[int], counted: bool) -> list[tuple[tuple[int, int], tuple[int, int]]]:
     return [
         ((before, behind) if counted else (0, 0), (before, behind + m))
         for m, (before, behind) in zip(more, pads, strict=True)
@@ -98,7 +98,7 @@ def named(edge: Edge, windows: Windows, pads: Sides) -> str | None:
     if edge.is_open:
         reach = (windows.size[0] - 1) * windows.dilation[0]
         if len(pads) == 1 and windows.strides == (1,):
-            names: dict[Any, str] = {(reach // 2, reach - reach // 2): "same", (reach, 0): "causal"}
+            names: dict[tuple[int, ...], str] = {(reach // 2, reach - reach // 2): "same", (reach, 0): "causal"}
             return names.get(tuple(pads[0]))
         return None
     lengths, steps = edge.sizes[:-1], windows.strides

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -87,7 +87,7 @@ class Joining(Moving):
         last = replaced(last, of_last)
         new = dict(zip([atom for group in groups for atom in group], atoms, strict=True))
 
-        def rename(told: Sequence[Any]) -> tuple[Any, ...]:
+        def rename(told: Atoms) -> Atoms:
             return tuple(new.get(atom, atom) for atom in told)
 
         last = replace(last, ours=rename(last.ours), source=tuple(map(rename, last.source)))
@@ -137,7 +137,9 @@ class Joining(Moving):
             x = self._by_array(x, factor, name, self._factors)
         return x if not np.any(offset) else self._by_array(x, offset, name, self._offsets)
 
-    def _by_array(self, x: Value, array: np.ndarray, name: str | None, layer: Any) -> Value:
+    def _by_array(
+        self, x: Value, array: np.ndarray, name: str | None, layer: Callable[[Edge, np.ndarray, bool, str | None], Edge]
+    ) -> Value:
         x, numbers, varied = self._over_atoms(x, array)
         n = len(varied)
         last = set(x.ours[len(x.ours) - n :]) == set(varied)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fastnn.interop.building.values import BATCH, LENGTH, ROWS, Atom, Atoms, Value, replaced, size_of, split
 from fastnn.interop.building.workshop import Workshop
@@ -180,7 +180,7 @@ class Moving(Workshop):
             done.append(atom)
         return Value(edge, tuple(wanted), x.source, x.positive)
 
-    def _beside(self, x: Value, axis: int) -> tuple[Any, Atoms, Atoms]:
+    def _beside(self, x: Value, axis: int) -> tuple[Edge, Atoms, Atoms]:
         """An edge ``(before, axis, behind)`` of what stands around an axis."""
         here = x.source[axis]
         others = [atom for atom in x.ours if atom not in here]

@@ -29,7 +29,7 @@ class Heads:
     q: Value
     k: Value
     v: Value
-    weights: list[Any]
+    weights: list[np.ndarray | None]
     heads: int
     widths: tuple[int, int]
     causal: bool
@@ -52,7 +52,7 @@ class Remembering(Computing):
         self,
         kind: str,
         x: Value,
-        directions: Sequence[Sequence[Any]],
+        directions: Sequence[Sequence[np.ndarray]],
         *,
         starts: Sequence[Value] | None = None,
         backwards: bool = False,
@@ -96,7 +96,15 @@ class Remembering(Computing):
         value = replace(self.fresh(y, (1, 2), 3), made=made)
         return value, [self.fresh(state, (1,), 2) for state in back]
 
-    def _in_place(self, kind: str, units: int, told: Any, directions: Any, edge: Edge, states: list[Any]) -> Any:
+    def _in_place(
+        self,
+        kind: str,
+        units: int,
+        told: dict[str, Any],
+        directions: Sequence[Sequence[np.ndarray]],
+        edge: Edge,
+        states: list[Edge],
+    ) -> Any:
         """The outputs of a layer that goes backwards, each where its step is: those of one half of a Bidirectional."""
         inner = getattr(layers, kind)(units, **told)
         idle = [np.zeros_like(array) for array in directions[0]]
@@ -104,7 +112,7 @@ class Remembering(Computing):
         starts = [*states, *states] if states else []
         return self._called(Bidirectional(inner, merge_mode=None), weights, edge, starts)[1]
 
-    def _called(self, layer: Any, weights: list[Any], edge: Edge, states: list[Any]) -> Any:
+    def _called(self, layer: Bidirectional, weights: Sequence[npt.ArrayLike], edge: Edge, states: list[Edge]) -> Any:
         self.weights.append((layer, [np.asarray(array) for array in weights]))
         return layer(edge, initial_state=states or None)
 
@@ -113,7 +121,7 @@ class Remembering(Computing):
         q: Value,
         k: Value,
         v: Value,
-        weights: Sequence[Any],
+        weights: Sequence[npt.ArrayLike | None],
         heads: int,
         *,
         value_dim: int | None = None,
@@ -137,7 +145,7 @@ class Remembering(Computing):
         value_dim = value_dim or kernels[2].shape[1] // heads
         has_bias = any(bias is not None for bias in biases)
         widths = key_dim, key_dim, value_dim
-        set_: list[Any] = []
+        set_: list[np.ndarray] = []
         for kernel, bias, width in zip(kernels[:3], biases[:3], widths, strict=True):
             set_.append(kernel.reshape(-1, heads, width))
             if has_bias:
@@ -186,7 +194,7 @@ class Remembering(Computing):
         if k.sizes[1] != heads or v.sizes[1] != heads:
             raise ValueError(f"attention of {q.told()} on {k.told()} shares heads, which has no counterpart")
         factor = 1.0 if scale is None else scale * math.sqrt(d)
-        reads, weights = list[Value](), list[Any]()
+        reads, weights = list[Value](), list[np.ndarray | None]()
         for x, times in ((q, factor), (k, 1.0), (v, 1.0)):
             rows = self.flatten(self.transpose(x, (0, 2, 1, 3)), 2)
             read, kernel, bias = self._projection(rows)
@@ -220,7 +228,7 @@ class Remembering(Computing):
         made = self.reshape(made, (*made.sizes[:2], what.heads, what.widths[1]))
         return replace(self.transpose(made, (0, 2, 1, 3)), made=what)
 
-    def _projection(self, x: Value) -> tuple[Value, Any, Any]:
+    def _projection(self, x: Value) -> tuple[Value, np.ndarray, np.ndarray | None]:
         """What is projected, and how: by a linear layer's weights, or as it is."""
         n = x.sizes[2]
         made = x.made

@@ -104,7 +104,7 @@ class Arranging:
     """Edges of values with the axes that an operation wants."""
 
     def __init__(self) -> None:
-        self._arranged: dict[tuple[Any, ...], Edge] = {}
+        self._arranged: dict[tuple[object, ...], Edge] = {}
 
     def arranged(self, value: Value, groups: Sequence[Atoms]) -> Edge:
         """An edge whose samples have these groups of atoms as axes, each atom of the value's once."""

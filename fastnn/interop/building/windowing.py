@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -30,9 +30,9 @@ class Windowing(Framing):
         kernel: npt.ArrayLike,
         bias: npt.ArrayLike | None = None,
         *,
-        strides: Any = None,
+        strides: Sequence[int] | None = None,
         pads: Sides | None = None,
-        dilations: Any = None,
+        dilations: Sequence[int] | None = None,
         groups: int = 1,
         name: str | None = None,
     ) -> Value:
@@ -67,10 +67,10 @@ class Windowing(Framing):
         kernel: npt.ArrayLike,
         bias: npt.ArrayLike | None = None,
         *,
-        strides: Any = None,
+        strides: Sequence[int] | None = None,
         pads: Sides | None = None,
         output_padding: Sequence[int] | None = None,
-        dilations: Any = None,
+        dilations: Sequence[int] | None = None,
         groups: int = 1,
         name: str | None = None,
     ) -> Value:
@@ -106,11 +106,11 @@ class Windowing(Framing):
         kind: str,
         size: Sequence[int],
         *,
-        strides: Any = None,
+        strides: Sequence[int] | None = None,
         pads: Sides | None = None,
         ceil: bool = False,
         counts_padding: bool = False,
-        dilations: Any = None,
+        dilations: Sequence[int] | None = None,
         name: str | None = None,
     ) -> Value:
         """The largest number (``kind="max"``) or the mean (``"average"``) of windows over ``(batch, channels, ...)``.
@@ -155,7 +155,7 @@ class Windowing(Framing):
             raise ValueError(f"a global pooling reads (batch, channels, ...), got {x.told()}")
         return self.reduce(x, "max" if kind == "max" else "mean", range(2, x.rank), name=name)
 
-    def reduce(self, x: Value, kind: str, axes: Any, keepdims: bool = True, name: str | None = None) -> Value:
+    def reduce(self, x: Value, kind: str, axes: Iterable[int], keepdims: bool = True, name: str | None = None) -> Value:
         """The ``"mean"``, ``"sum"``, ``"max"`` or ``"min"`` along axes of the source's, which stay with size 1."""
         told = sorted({x.axis(axis) for axis in axes})
         gone = tuple(atom for axis in told for atom in x.source[axis])
@@ -189,7 +189,7 @@ class Windowing(Framing):
         rank = len(edge.shape)
         return self.fresh(edge, (*range(2, rank), 1), rank)
 
-    def _every(self, edge: Edge, layer: str, size: Any, strides: Sequence[int], pads: Sides) -> Edge:
+    def _every(self, edge: Edge, layer: str, size: Sequence[int], strides: Sequence[int], pads: Sides) -> Edge:
         """Windows at all places, and of these every ``strides``-th."""
         rank = len(size)
         made = self.layer(layer, size, (1,) * rank, padding="same")(edge)
@@ -213,10 +213,10 @@ class Windowing(Framing):
         self,
         edge: Edge,
         layer: str,
-        size: Any,
+        size: Sequence[int],
         strides: Sequence[int],
         pads: Sides,
-        more: Any,
+        more: Sequence[int],
         name: str | None,
         counted: bool = True,
     ) -> Value:

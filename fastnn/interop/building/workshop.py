@@ -5,15 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fastnn import layers
+from fastnn._base.types import AnyLayer
 from fastnn.interop.building.values import BATCH, LENGTH, Arranging, Atom, Atoms, Value
 from fastnn.layers import Rescaling
 from fastnn.layers.called import how
 from fastnn.layers.edges import Edge
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 
 class Workshop(Arranging):
@@ -21,12 +25,17 @@ class Workshop(Arranging):
 
     def __init__(self) -> None:
         super().__init__()
-        self.weights: list[tuple[Any, list[np.ndarray]]] = []
+        self.weights: list[tuple[AnyLayer, list[np.ndarray]]] = []
         self._names: set[str] = set()
 
     def layer(
-        self, kind: str, *arguments: object, weights: Sequence[Any] = (), name: str | None = None, **named: object
-    ) -> Any:
+        self,
+        kind: str,
+        *arguments: object,
+        weights: Sequence[npt.ArrayLike] = (),
+        name: str | None = None,
+        **named: object,
+    ) -> AnyLayer:
         """A layer of :mod:`fastnn.layers` with these weights, in the order of its ``get_weights``."""
         made = getattr(layers, kind)(*arguments, name=self.free_name(name), **named)
         if len(weights):

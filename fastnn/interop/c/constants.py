@@ -37,7 +37,7 @@ class Constants:
             self.arrays[self._named[key]] = values, f"{what}, {shape_text(values.shape)}"
         return self._named[key]
 
-    def struct(self, kind: str, name: str, fields: Mapping[str, Any], what: str) -> str:
+    def struct(self, kind: str, name: str, fields: Mapping[str, object], what: str) -> str:
         """The address of a struct, likewise."""
         inside = listed(f".{field} = {value}" for field, value in fields.items())
         key = kind, inside

@@ -121,7 +121,7 @@ def _programs(model: object, length: int | None, fold: bool) -> dict[str, Progra
 
     if not isinstance(model, Model):
         raise TypeError(f"to_c takes a Sequential or a Model, got {shown(model)}")
-    came: Any = length
+    came: object = length
     if came is not None and not (isinstance(came, int) and came > 0):
         raise ValueError(f"length must be a whole number of at least 1, got {shown(length)}")
     found = {}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -156,7 +155,7 @@ class Function:
         )
         return name, self.table(step, f"{what}_scale", scale)
 
-    def struct(self, step: Step, kind: str, fields: Mapping[str, Any]) -> str:
+    def struct(self, step: Step, kind: str, fields: Mapping[str, object]) -> str:
         """The address of a table of sizes."""
         self.needs.add(kind)
         return self.constants.struct(kind, f"{label(step)}_{kind}", fields, f"{label(step)}: sizes")

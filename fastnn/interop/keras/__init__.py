@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fastnn._base.arguments import shown
 from fastnn._base.reprs import in_a_line
+from fastnn._base.types import Stored
 from fastnn.interop.libraries import needed
 from fastnn.interop.nested import leaves
 
@@ -18,10 +19,10 @@ if TYPE_CHECKING:
     from fastnn._base.types import StrPath
     from fastnn.models import Model
 
-NONE: Mapping[str, Any] = {}
+NONE: Mapping[str, object] = {}
 
 
-def from_keras(model_or_path: StrPath | keras.Model, custom_objects: Mapping[str, Any] = NONE) -> Model:
+def from_keras(model_or_path: StrPath | keras.Model, custom_objects: Mapping[str, object] = NONE) -> Model:
     """A model of Keras 3, or of a ``.keras`` file, as a :class:`fastnn.Sequential` or :class:`fastnn.Model`.
 
     A file is read without Keras and without running anything that stands in it; that needs h5py.
@@ -63,7 +64,7 @@ def from_keras(model_or_path: StrPath | keras.Model, custom_objects: Mapping[str
     return made
 
 
-def _from_file(path: str, custom: Mapping[str, Any]) -> Model:
+def _from_file(path: str, custom: Mapping[str, object]) -> Model:
     from fastnn.interop.keras.archive import BROKEN, Archive
     from fastnn.interop.keras.weights import from_file, set_all
     from fastnn.models.files import DAMAGED
@@ -89,7 +90,7 @@ def archive_free(config: object) -> int:
     return 2 * sum(type(leaf) in (int, float) for leaf in leaves(config))
 
 
-def _model(entry: Any, custom: Mapping[str, object]) -> Model:
+def _model(entry: Stored, custom: Mapping[str, object]) -> Model:
     """The model of an entry of Keras' configuration, not yet with its weights."""
     from fastnn.interop.keras.reading import Translation
     from fastnn.interop.keras.training import from_compiled

@@ -80,7 +80,7 @@ class Archive:
                 raise ValueError(f"its part {name} has another size than it says")
         return content
 
-    def _found(self, h5py: ModuleType) -> dict[str, Any]:
+    def _found(self, h5py: ModuleType) -> dict[str, object]:
         """All arrays by their paths; each group once, and no link to elsewhere."""
         found: dict[str, object] = {}
         waiting, seen = [("", self.file)], set[int]()

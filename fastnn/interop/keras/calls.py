@@ -7,14 +7,14 @@ that change nothing in prediction (``training=False``, masks that are None) are 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from fastnn._base.arguments import shown
+from fastnn._base.types import Stored
 
 TENSOR = "__keras_tensor__"
 RECURRENT = ("SimpleRNN", "LSTM", "GRU", "Bidirectional")
 ATTENTION = ("MultiHeadAttention", "Attention")
-DROPPED: Mapping[str, tuple[Any, ...]] = {"training": (None, False)}
+DROPPED: Mapping[str, tuple[object, ...]] = {"training": (None, False)}
 
 
 def is_tensor(came: object) -> bool:
@@ -44,7 +44,7 @@ class Call:
         self.masks = list(mask) if isinstance(mask, list | tuple) else [mask]
         self._check_rest()
 
-    def _heads(self, args: list[Any]) -> list[object]:
+    def _heads(self, args: list[object]) -> list[object]:
         names = ("query", "value", "key", "query_mask", "value_mask", "key_mask", "attention_mask")
         told = dict(zip(names, args, strict=False))
         told |= {name: self.left.pop(name) for name in names if name in self.left}
@@ -59,7 +59,7 @@ class Call:
         self._words()
         return edges
 
-    def _luong(self, args: list[Any]) -> list[object]:
+    def _luong(self, args: list[Stored]) -> list[object]:
         edges = list(args[0] if args else self.left.pop("inputs", ()))
         if len(edges) > 2:
             self.options.append("key")
@@ -72,7 +72,7 @@ class Call:
         if self.left.pop("return_attention_scores", False):
             self.options.append("weights")
 
-    def _states(self, args: list[Any]) -> list[object]:
+    def _states(self, args: list[object]) -> list[object]:
         names = ("sequence", "initial_state", "mask")
         given = dict(zip(names, args, strict=False)) | {n: self.left.pop(n) for n in names[:2] if n in self.left}
         if "inputs" in self.left:
@@ -91,12 +91,12 @@ class Call:
                 )
 
 
-def _listed(came: object) -> list[Any]:
+def _listed(came: object) -> list[Stored]:
     if came is None:
         return []
     return list(came) if isinstance(came, list | tuple) else [came]
 
 
-def as_stored(edges: Sequence[Any], options: Sequence[str] = ()) -> dict[str, object]:
+def as_stored(edges: Sequence[Stored], options: Sequence[str] = ()) -> dict[str, object]:
     """A call in the form of our configurations."""
     return {"args": list(edges), "kwargs": {"options": tuple(options)} if options else {}}

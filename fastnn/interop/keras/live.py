@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import keras
 
 
-def entry_of(model: keras.Model) -> dict[str, Any]:
+def entry_of(model: keras.Model) -> dict[str, object]:
     """An entry as :class:`fastnn.interop.keras.reading.Translation` takes it.
 
     Keras' own numbers for shared layers are left out: they are not there where a layer is met first.
@@ -37,7 +37,7 @@ def _count(model: keras.Model, counts: Counter[int], seen: set[int]) -> None:
             _count(layer, counts, seen)
 
 
-def _config(model: keras.Model, counts: Counter[int]) -> dict[str, Any]:
+def _config(model: keras.Model, counts: Counter[int]) -> dict[str, object]:
     config = dict(model.get_config())
     known = {layer.name: layer for layer in model.layers}
     entries = []

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastnn._base.arguments import shown
+from fastnn._base.types import Stored
 from fastnn.interop.keras.calls import is_tensor
 from fastnn.interop.keras.operations import is_operation
 
@@ -23,7 +24,7 @@ class Nodes:
         an entry has no name.
     """
 
-    def __init__(self, entries: Sequence[Any]):
+    def __init__(self, entries: Sequence[Stored]):
         self.entries = {self.name(entry): entry for entry in entries}
         self._before: dict[str, set[str]] = {}
 
@@ -35,7 +36,7 @@ class Nodes:
             raise ValueError(f"a layer of the configuration must have a name, got {shown(name)}")
         return name
 
-    def is_implied(self, mask: object, edges: Sequence[Any]) -> bool:
+    def is_implied(self, mask: object, edges: Sequence[Stored]) -> bool:
         """Whether a mask comes from layers that the edges come from, so that they have it here."""
         makers = self._makers(mask)
         return bool(makers) and makers <= self._all_before(names_in(edges))
@@ -56,7 +57,7 @@ class Nodes:
         entry = self.entries.get(next(iter(names_in(edge)), ""))
         return entry if entry is not None and is_operation(entry) else None
 
-    def _compared(self, entry: Any) -> tuple[object, object]:
+    def _compared(self, entry: Stored) -> tuple[object, object]:
         node = entry["inbound_nodes"][0]
         return (*node["args"], *(node.get("kwargs") or {}).values(), None, None)[:2]
 
@@ -80,7 +81,7 @@ class Nodes:
                 waiting += _tensors(entry["inbound_nodes"])
         return found
 
-    def _masking(self, edge: Any, number: object) -> set[str]:
+    def _masking(self, edge: Stored, number: object) -> set[str]:
         """Layers whose mask is where ``edge != number``."""
         if not is_tensor(edge):
             return set()
@@ -103,14 +104,14 @@ class Nodes:
         return found
 
 
-def _makes_mask(entry: Any, number: object) -> bool:
+def _makes_mask(entry: Stored, number: object) -> bool:
     config = entry["config"]
     if entry["class_name"] == "Embedding":
         return bool(config.get("mask_zero")) and number == 0
     return bool(entry["class_name"] == "Masking" and config.get("mask_value", 0.0) == number)
 
 
-def _tensors(came: object) -> list[Any]:
+def _tensors(came: object) -> list[Stored]:
     """All edges in what a call reads."""
     found, waiting = [], [came]
     while waiting:

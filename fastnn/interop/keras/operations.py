@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from fastnn import activations
 from fastnn._base.arguments import shown
+from fastnn._base.types import Stored
 from fastnn.interop.keras.calls import is_tensor
 
 JOINS = {"Add", "Subtract", "Multiply", "Maximum", "Minimum"}
@@ -20,12 +20,12 @@ ACTIVATIONS = {
 }
 
 
-def is_operation(entry: Mapping[str, Any]) -> bool:
+def is_operation(entry: Mapping[str, Stored]) -> bool:
     """Whether an entry of a configuration is a function and no layer."""
     return str(entry.get("module", "")).startswith(("keras.src.ops", "keras.ops"))
 
 
-def layer_of(entry: Mapping[str, Any]) -> tuple[dict[str, object], list[Any]]:
+def layer_of(entry: Mapping[str, Stored]) -> tuple[dict[str, object], list[Stored]]:
     """The class and arguments of our layer, and the edges of each call.
 
     Raises
@@ -46,7 +46,9 @@ def layer_of(entry: Mapping[str, Any]) -> tuple[dict[str, object], list[Any]]:
     return found | {"name": name}, calls
 
 
-def _known(kind: str, config: Mapping[str, Any], args: Sequence[Any]) -> tuple[dict[str, object], list[object]] | None:
+def _known(
+    kind: str, config: Mapping[str, Stored], args: Sequence[Stored]
+) -> tuple[dict[str, object], list[object]] | None:
     """A class with its arguments, and the edges."""
     if kind == "Concatenate" and isinstance(args[0], list | tuple):
         return {"class_name": "Concatenate", "axis": config.get("axis", -1)}, [list(args[0])]
@@ -68,13 +70,13 @@ def _known(kind: str, config: Mapping[str, Any], args: Sequence[Any]) -> tuple[d
     return None
 
 
-def _ranks(edges: Sequence[Any]) -> bool:
+def _ranks(edges: Sequence[Stored]) -> bool:
     """Whether both edges have as many axes, so that a join means the same."""
     first, second = (edge["config"]["shape"] for edge in edges)
     return len(first) == len(second) and first == second
 
 
-def _rescaled(kind: str, number: float, edge_is_first: bool) -> dict[str, Any] | None:
+def _rescaled(kind: str, number: float, edge_is_first: bool) -> dict[str, object] | None:
     if kind == "Add":
         scale, offset = 1.0, float(number)
     elif kind == "Subtract":
@@ -88,12 +90,12 @@ def _rescaled(kind: str, number: float, edge_is_first: bool) -> dict[str, Any] |
     return {"class_name": "Rescaling", "scale": scale, "offset": offset}
 
 
-def _activation(kind: str, config: Mapping[str, Any]) -> dict[str, object]:
+def _activation(kind: str, config: Mapping[str, object]) -> dict[str, object]:
     name = "gelu_tanh" if kind == "Gelu" and config.get("approximate") else ACTIVATIONS[kind]
     parameter = activations.ACTIVATIONS[name].parameter_name
     told: object = {"name": name, parameter: config[parameter]} if parameter and parameter in config else name
     return {"class_name": "Activation", "activation": told}
 
 
-def _words(args: Sequence[Any]) -> str:
+def _words(args: Sequence[Stored]) -> str:
     return ", ".join(f"an edge {tuple(came['config']['shape'])}" if is_tensor(came) else shown(came) for came in args)

@@ -10,6 +10,7 @@ from typing import Any
 from fastnn import layers
 from fastnn._base.arguments import shown
 from fastnn._base.arrays import listed
+from fastnn._base.types import Config, Stored
 from fastnn.interop.keras import operations
 from fastnn.interop.keras.calls import Call, as_stored, is_tensor
 from fastnn.interop.keras.masks import Nodes, names_in
@@ -28,13 +29,13 @@ class Translation:
     custom : names of the user's own classes.
     """
 
-    def __init__(self, custom: Mapping[str, Any]):
+    def __init__(self, custom: Mapping[str, Stored]):
         self.known = {kind.__name__ for kind in layers.LAYERS.values()} | set(custom)
         self.dtypes: set[str] = set()
         self.halves: set[str] = set()
         self.level = 0
 
-    def model(self, entry: object) -> dict[str, Any]:
+    def model(self, entry: object) -> Config:
         """The entry of a model.
 
         Raises
@@ -58,7 +59,7 @@ class Translation:
             )
         return made
 
-    def _model(self, entry: object) -> dict[str, Any]:
+    def _model(self, entry: object) -> Config:
         self.level += 1
         if self.level > MOST_LEVELS:
             raise ValueError(f"models in files and configurations may be inside {MOST_LEVELS} others, got more")
@@ -84,7 +85,7 @@ class Translation:
         self.level -= 1
         return {"class_name": kind, "config": config} | _shared(entry)
 
-    def _item(self, entry: Any) -> dict[str, object]:
+    def _item(self, entry: Stored) -> dict[str, object]:
         """A layer or a model in a model."""
         kind: object = _dict("a layer", entry).get("class_name")
         if kind in MODELS:
@@ -102,7 +103,7 @@ class Translation:
                 config[word] = self._item(config[word])
         return {"class_name": kind, "config": config} | _shared(entry)
 
-    def _dtype(self, came: Any, is_plain: bool) -> None:
+    def _dtype(self, came: Stored, is_plain: bool) -> None:
         """Take notice of a layer's dtype; that of an input says how rows come, and nothing of weights."""
         if isinstance(came, Mapping):
             came = _dict("a dtype's config", came.get("config")).get("name")
@@ -114,7 +115,7 @@ class Translation:
         if came not in ("float32", "float64"):
             self.halves.add(came)
 
-    def _graph(self, config: Mapping[str, Any], entries: Any) -> list[dict[str, object]]:
+    def _graph(self, config: Mapping[str, Stored], entries: Stored) -> list[dict[str, object]]:
         """Layers with their calls, and those functions among them that more than masks are made of."""
         known = Nodes(entries)
         functions = {name: entry for name, entry in known.entries.items() if operations.is_operation(entry)}
@@ -136,11 +137,11 @@ class Translation:
             waiting += sorted((names_in(calls) & functions.keys()) - set(waiting))
         return made
 
-    def _called(self, entry: Any, known: Nodes) -> list[dict[str, object]]:
+    def _called(self, entry: Stored, known: Nodes) -> list[dict[str, object]]:
         """A layer with its calls; with a mask from outside, a layer before it that gives it to the edge."""
-        item: Any = self._item(entry)
+        item: Stored = self._item(entry)
         name, kind = known.name(entry), item["class_name"]
-        before: list[dict[str, Any]] = []
+        before: list[Config] = []
         calls = []
         for stored in listed("inbound_nodes", entry.get("inbound_nodes", ()), "calls"):
             call = Call(name, kind, stored)
@@ -155,10 +156,10 @@ class Translation:
         return [*before, item | {"name": name, "inbound_nodes": calls}]
 
     def _masked(
-        self, name: str, edges: list[Any], place: int, mask: object, number: int
-    ) -> tuple[list[object], dict[str, Any]]:
+        self, name: str, edges: list[Stored], place: int, mask: object, number: int
+    ) -> tuple[list[object], Config]:
         """The edges with the one at a place through a layer that gives it the mask."""
-        read: Any = edges[place] if place < len(edges) else None
+        read: Stored = edges[place] if place < len(edges) else None
         if not is_tensor(read) or not is_tensor(mask):
             raise ValueError(f"layer {name!r} is called with mask={shown(mask)}, which has no counterpart here")
         own = f"{name}_mask_{number}" if number else f"{name}_mask"
@@ -174,16 +175,16 @@ def _dict(name: str, came: object) -> Any:
     return came
 
 
-def _shared(entry: Mapping[str, Any]) -> dict[str, object]:
+def _shared(entry: Mapping[str, Stored]) -> dict[str, object]:
     number = entry.get("shared_object_id")
     return {} if number is None else {"shared_object_id": number}
 
 
-def _in_order(edges: list[Any], item: Mapping[str, object]) -> list[object]:
+def _in_order(edges: list[Stored], item: Mapping[str, object]) -> list[object]:
     """What a model is called on as a list, where it is a dict by the names of its inputs."""
     if len(edges) != 1 or not isinstance(edges[0], Mapping) or is_tensor(edges[0]):
         return edges
-    config: Any = item["config"]
+    config: Stored = item["config"]
     came: dict[str, object] = dict(edges[0])
     ends = config.get("input_layers")
     names = list(ends) if isinstance(ends, Mapping) else [end[0] for end in ends or ()]
@@ -193,7 +194,7 @@ def _in_order(edges: list[Any], item: Mapping[str, object]) -> list[object]:
     return [[came[name] for name in names]]
 
 
-def _flat(came: list[Any]) -> list[object]:
+def _flat(came: list[Stored]) -> list[object]:
     return list(came[0]) if len(came) == 1 and isinstance(came[0], list | tuple) else came
 
 
@@ -208,7 +209,7 @@ def _from_zero(came: object, inner: set[str]) -> Any:
     return [_from_zero(value, inner) for value in came]
 
 
-def _give(entry: dict[str, Any], dtype: str) -> None:
+def _give(entry: Config, dtype: str) -> None:
     """Give a model, and all inside it, a dtype."""
     waiting = [entry]
     while waiting:

@@ -9,6 +9,7 @@ import numpy as np
 
 from fastnn import metrics
 from fastnn._base.arguments import shown
+from fastnn._base.types import Stored
 from fastnn.metrics.accuracy import ResolvedAccuracy
 from fastnn.schedules import Schedule
 
@@ -23,7 +24,7 @@ AT_REST = (("axis", -1), ("ignore_class", None), ("dtype", None), ("dtype", "flo
 OURS = ("form",)  # arguments that Keras has not, at their defaults
 
 
-def from_compiled(stored: Any) -> dict[str, object]:
+def from_compiled(stored: Stored) -> dict[str, object]:
     """How a model of Keras' is trained, with metrics that are ours.
 
     Raises
@@ -41,7 +42,7 @@ def from_compiled(stored: Any) -> dict[str, object]:
     return told | {name: _from_metrics(told.get(name)) for name in ("metrics", "weighted_metrics")}
 
 
-def _from_losses(came: object) -> Any:
+def _from_losses(came: object) -> object:
     """Losses without those of Keras' arguments that are at rest."""
     if isinstance(came, list | tuple):
         return [_from_losses(inner) for inner in came]
@@ -96,7 +97,7 @@ def compile_keras(keras: ModuleType, other: keras.Model, model: Model) -> None:
     other.compile(**told)
 
 
-def _each(came: object, change: Any) -> Any:
+def _each(came: object, change: Any) -> object:
     if isinstance(came, list | tuple):
         return [_each(inner, change) for inner in came]
     return None if came is None else change(came)

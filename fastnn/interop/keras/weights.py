@@ -110,7 +110,7 @@ def _groups(layer: Layer) -> list[str]:
     return [""]
 
 
-def from_model(keras_model: keras.Model) -> Callable[[Any, str], Arrays]:
+def from_model(keras_model: keras.Model) -> Callable[[object, str], Arrays]:
     """What gives the arrays of layers from a model of Keras', by their names."""
     known = {}
     waiting = [(keras_model, "")]

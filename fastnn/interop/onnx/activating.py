@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
-from fastnn.activations import formulas
+from fastnn.activations import Activation, formulas
 from fastnn.interop.onnx.graph import Graph
 
 Write = Callable[[Graph, str, float], str]
@@ -108,6 +107,6 @@ WRITERS: dict[str, Write] = {
 }
 
 
-def activated(g: Graph, x: str, record: Any, parameter: float) -> str:
+def activated(g: Graph, x: str, record: Activation, parameter: float) -> str:
     """The name of an array after an activation; rows go along the last axis."""
     return x if record.name == "linear" else WRITERS[record.name](g, x, parameter)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from fastnn.interop.program import Step
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    Box = tuple[tuple[int, int], tuple[int, int]]
 
 
 @writes("copy")
@@ -51,7 +53,7 @@ def warp(g: Graph, step: Step) -> None:
     g.set(step.output, _cut(g, x, [(top, top + s.oh), (left, left + s.ow)]))
 
 
-def _image(g: Graph, x: Tensor, counts: Any, strides: Sequence[int], box: Any, start: int) -> Tensor | None:
+def _image(g: Graph, x: Tensor, counts: Sequence[int], strides: Sequence[int], box: Box, start: int) -> Tensor | None:
     """Zeros around, a part, or repeats of an image ``(h, w, c)`` or signal ``(w, c)`` whose form stays as it is."""
     if len(x.sizes) not in (2, 3):
         return None
@@ -71,7 +73,7 @@ def _image(g: Graph, x: Tensor, counts: Any, strides: Sequence[int], box: Any, s
     return None
 
 
-def _axes(x: Tensor, pairs: list[Any]) -> list[tuple[int, Any]]:
+def _axes(x: Tensor, pairs: list[tuple[int, int]]) -> list[tuple[int, tuple[int, int]]]:
     """Axes of the array, behind the batch, with what is told of lines and places."""
     pairs = pairs if len(x.sizes) == 3 else pairs[1:]
     return [(x.order.index(axis), pair) for axis, pair in enumerate(pairs)]
@@ -114,7 +116,7 @@ def _with_shape(x: Tensor, name: str, shape: list[int]) -> Tensor:
     return Tensor(name, sizes, x.order)
 
 
-def _moved(g: Graph, x: Tensor, read: Any, strides: Sequence[int], start: int) -> Tensor | None:
+def _moved(g: Graph, x: Tensor, read: Sequence[int], strides: Sequence[int], start: int) -> Tensor | None:
     """A part of the input's axes in another order, repeated along those that it has not; None where that is not all."""
     total = math.prod(x.sizes)
     kept = [(s, n, axis) for axis, (n, s) in enumerate(zip(read, strides, strict=True)) if s and n > 1]
@@ -147,7 +149,7 @@ def _moved(g: Graph, x: Tensor, read: Any, strides: Sequence[int], start: int) -
     return _repeated(g, name, shape, read, strides)
 
 
-def _repeated(g: Graph, name: str, shape: list[int], read: Any, strides: Sequence[int]) -> Tensor:
+def _repeated(g: Graph, name: str, shape: list[int], read: Sequence[int], strides: Sequence[int]) -> Tensor:
     once = [n if s else 1 for n, s in zip(read, strides, strict=True)]
     again = [1 if s else n for n, s in zip(read, strides, strict=True)]
     kept = [n for n in once if n > 1]
@@ -161,7 +163,7 @@ def _repeated(g: Graph, name: str, shape: list[int], read: Any, strides: Sequenc
     return Tensor(name, tuple(read), tuple(range(len(read))))
 
 
-def _framed(g: Graph, x: Tensor, counts: Any, box: Any) -> Tensor:
+def _framed(g: Graph, x: Tensor, counts: Sequence[int], box: Box) -> Tensor:
     """Zeros around the last two axes."""
     before = [0] * (kind.AXES - 1) + [box[0][0], box[1][0]]
     behind = [0] * (kind.AXES - 1) + [counts[-2] - box[0][1], counts[-1] - box[1][1]]

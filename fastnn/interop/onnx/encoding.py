@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +18,8 @@ from fastnn.tables.target import Classes, Quantity
 from fastnn.tables.values import SAID
 
 if TYPE_CHECKING:
+    import onnx
+
     from fastnn.models import Model
 
 ML = "ai.onnx.ml"
@@ -39,7 +41,9 @@ def encoding_of(model: Model) -> Encoding | None:
     return found
 
 
-def encoded_inputs(g: Graph, encoding: Encoding, shapes: Sequence[tuple[int, ...]]) -> tuple[list[Any], list[Tensor]]:
+def encoded_inputs(
+    g: Graph, encoding: Encoding, shapes: Sequence[tuple[int, ...]]
+) -> tuple[list[onnx.ValueInfoProto], list[Tensor]]:
     """What the graph takes, and the network's inputs, each ``(rows, *shape)``."""
     features = encoding.features
     if isinstance(features, Pixels):
@@ -52,7 +56,7 @@ def encoded_inputs(g: Graph, encoding: Encoding, shapes: Sequence[tuple[int, ...
     return told, [g.formed(tensor, shape) for tensor, shape in zip(tensors, shapes, strict=True)]
 
 
-def _columns(g: Graph, features: TableFeatures) -> tuple[list[Any], list[str]]:
+def _columns(g: Graph, features: TableFeatures) -> tuple[list[onnx.ValueInfoProto], list[str]]:
     """Raw columns in their order, and the arrays of their numbers and of their codes, where there are some."""
     told, numbers, codes, offsets = [], [], [], iter(features.offsets)
     for feature in features.of_kinds(KINDS, "ONNX; encoding=False (--network-alone) exports the network alone"):
@@ -66,11 +70,11 @@ def _columns(g: Graph, features: TableFeatures) -> tuple[list[Any], list[str]]:
     return told, [_side_by_side(g, parts) for parts in (numbers, codes) if parts]
 
 
-def _info(g: Graph, name: str, dtype: object, shape: tuple[int, ...]) -> Any:
+def _info(g: Graph, name: str, dtype: object, shape: tuple[int, ...]) -> onnx.ValueInfoProto:
     return g.onnx.helper.make_tensor_value_info(name, dtype, ["rows", *shape])
 
 
-def _pixels(g: Graph, features: Pixels) -> tuple[Any, str]:
+def _pixels(g: Graph, features: Pixels) -> tuple[onnx.ValueInfoProto, str]:
     name = g.name("images")
     numbers = g.add("Cast", [name], to=g.onnx.helper.np_dtype_to_tensor_dtype(g.dtype))
     made = g.add("Div", [numbers, g.constant(255.0, "white")])
@@ -78,14 +82,14 @@ def _pixels(g: Graph, features: Pixels) -> tuple[Any, str]:
     return told, g.reshaped(made, features.shape, (features.width,))
 
 
-def _number(g: Graph, feature: NumberFeature) -> tuple[Any, str]:
+def _number(g: Graph, feature: NumberFeature) -> tuple[onnx.ValueInfoProto, str]:
     """``(value - mean) * scale`` in double, 0 for a gap; then whether it is one."""
     name, types = g.name(feature.name), g.onnx.TensorProto
     kind, values = types.DOUBLE, name
     if feature.truth:
         kind = types.STRING
         words = {spelled(word): value for word, value in SAID.items() for spelled in SPELLINGS}
-        told: dict[str, Any] = {
+        told: dict[str, object] = {
             "keys_strings": list(words),
             "values_floats": list(words.values()),
             "default_float": math.nan,
@@ -103,7 +107,7 @@ def _number(g: Graph, feature: NumberFeature) -> tuple[Any, str]:
     return _info(g, name, kind, (1,)), _side_by_side(g, parts)
 
 
-def _pieces(g: Graph, feature: PieceFeature) -> tuple[Any, str]:
+def _pieces(g: Graph, feature: PieceFeature) -> tuple[onnx.ValueInfoProto, str]:
     """The clipped number and its pieces in double, 0 for a gap; then whether it is one."""
     name = g.name(feature.name)
 
@@ -128,10 +132,10 @@ def _pieces(g: Graph, feature: PieceFeature) -> tuple[Any, str]:
     return _info(g, name, g.onnx.TensorProto.DOUBLE, (1,)), _side_by_side(g, parts)
 
 
-def _code(g: Graph, feature: CodeFeature, offset: int) -> tuple[Any, str]:
+def _code(g: Graph, feature: CodeFeature, offset: int) -> tuple[onnx.ValueInfoProto, str]:
     """The number of the category in its Embedding."""
     name = g.name(feature.name)
-    told: dict[str, Any] = {
+    told: dict[str, object] = {
         "keys_strings": list(feature.values),
         "values_int64s": [offset + 1 + place for place in range(len(feature.values))],
         "default_int64": offset,
@@ -145,13 +149,13 @@ def _side_by_side(g: Graph, parts: list[str]) -> str:
     return g.add("Concat", parts, axis=1) if len(parts) > 1 else parts[0]
 
 
-def _category(g: Graph, feature: CategoryFeature) -> tuple[Any, str]:
+def _category(g: Graph, feature: CategoryFeature) -> tuple[onnx.ValueInfoProto, str]:
     """Ones in the column of the category; an empty text is a gap."""
     name = g.name(feature.name)
     unseen = len(feature.values) + feature.gaps if feature.bucket else -1
     places = {value: index for index, value in enumerate(feature.values)}
     places.setdefault("", len(feature.values) if feature.gaps else unseen)
-    told: dict[str, Any] = {
+    told: dict[str, object] = {
         "keys_strings": list(places),
         "values_int64s": list(places.values()),
         "default_int64": unseen,
@@ -162,10 +166,14 @@ def _category(g: Graph, feature: CategoryFeature) -> tuple[Any, str]:
     return _info(g, name, g.onnx.TensorProto.STRING, (1,)), made
 
 
-WRITERS: dict[type, Any] = {NumberFeature: _number, PieceFeature: _pieces, CategoryFeature: _category}
+WRITERS: dict[type, Callable[[Graph, Any], tuple[onnx.ValueInfoProto, str]]] = {
+    NumberFeature: _number,
+    PieceFeature: _pieces,
+    CategoryFeature: _category,
+}
 
 
-def encoded_outputs(g: Graph, encoding: Encoding, output: str) -> list[Any]:
+def encoded_outputs(g: Graph, encoding: Encoding, output: str) -> list[onnx.ValueInfoProto]:
     """What the graph gives of the network's output ``(rows, n_out)``: labels and probabilities, or values."""
     target, types = encoding.target, g.onnx.TensorProto
     assert isinstance(target, Classes | Quantity)
@@ -183,7 +191,7 @@ def encoded_outputs(g: Graph, encoding: Encoding, output: str) -> list[Any]:
     if target.n_out == 1:
         shares = g.add("Concat", [g.add("Sub", [g.constant(1.0, "one"), output]), output], axis=1)
     best = g.add("ArgMax", [shares], axis=1, keepdims=0)
-    told: dict[str, Any] = {"keys_int64s": list(range(len(target.labels))), "values_strings": list(target.labels)}
+    told: dict[str, object] = {"keys_int64s": list(range(len(target.labels))), "values_strings": list(target.labels)}
     label = g.add("LabelEncoder", [best], domain=ML, **told)
     of_shares = g.name("probabilities")
     for made, end in ((label, name), (shares, of_shares)):

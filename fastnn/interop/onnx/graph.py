@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     import numpy.typing as npt
+    import onnx
 
     from fastnn.interop.program import Step
 
@@ -63,7 +64,7 @@ class Graph:
     open_sizes : sizes that differ from batch to batch.
     """
 
-    def __init__(self, onnx: ModuleType, dtype: Any, opset: int, open_sizes: Collection[int] = ()):
+    def __init__(self, onnx: ModuleType, dtype: npt.DTypeLike, opset: int, open_sizes: Collection[int] = ()):
         self.onnx, self.dtype, self.opset, self.open_sizes = onnx, np.dtype(dtype), opset, set(open_sizes)
         self.nodes: list[Any] = []
         self.initializers: list[Any] = []
@@ -86,10 +87,10 @@ class Graph:
         return found
 
     @overload
-    def add(self, op: str, inputs: Sequence[str], *, n: int, **attributes: Any) -> Any: ...
+    def add(self, op: str, inputs: Sequence[str], *, n: int, **attributes: Any) -> list[str]: ...
     @overload
     def add(self, op: str, inputs: Sequence[str], **attributes: Any) -> str: ...
-    def add(self, op: str, inputs: Sequence[str], n: int = 1, domain: str = "", **attributes: Any) -> Any:
+    def add(self, op: str, inputs: Sequence[str], n: int = 1, domain: str = "", **attributes: Any) -> str | list[str]:
         """A node of the layer at hand; returns the name of its output, or a list of them."""
         base = self.name(f"{self.layer}/{op}" if self.layer else op)
         outputs = [f"{base}:{i}" if i else f"{base}:y" for i in range(n)]
@@ -99,7 +100,7 @@ class Graph:
         self.nodes.append(made)
         return outputs[0] if n == 1 else outputs
 
-    def constant(self, array: object, hint: str = "constant", dtype: Any = None) -> str:
+    def constant(self, array: object, hint: str = "constant", dtype: npt.DTypeLike | None = None) -> str:
         """The name of known numbers, of the graph's dtype; equal ones are there once."""
         array = np.ascontiguousarray(array, self.dtype if dtype is None else dtype)
         key = (array.shape, array.dtype.str, array.tobytes())
@@ -187,7 +188,7 @@ class Graph:
         name = self._states[at][0]
         return name if before else f"{name}.next"
 
-    def states(self) -> tuple[list[Any], ...]:
+    def states(self) -> tuple[list[onnx.ValueInfoProto], ...]:
         """What a graph says of the states that it reads, and of those that it gives."""
         dtype, told = self.onnx.helper.np_dtype_to_tensor_dtype(self.dtype), self.onnx.helper.make_tensor_value_info
         named = self._states.values()

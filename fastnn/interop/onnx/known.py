@@ -8,7 +8,7 @@ bytes may ask for any.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy as np
 from fastnn.interop.building.values import ROWS
 
 if TYPE_CHECKING:
-    from fastnn.interop.onnx.nodes import Node
+    from fastnn.interop.onnx.nodes import Given, Node
 
 TYPES = {
     1: np.float32,
@@ -34,7 +34,7 @@ TYPES = {
 }
 
 
-def folded(node: Node, given: list[Any], most: int) -> Any:
+def folded(node: Node, given: Given, most: int) -> np.ndarray | list[np.ndarray]:
     """The outputs of a node on known numbers, of which there may be ``most``."""
     try:
         with np.errstate(all="ignore"):
@@ -52,7 +52,7 @@ def _check(size: int, most: int) -> None:
 def _by_number(function: Callable[..., Any]) -> Callable[..., object]:
     """An operation number by number, of which repeated numbers stay repeated."""
 
-    def run(node: Node, given: list[Any], most: int) -> np.ndarray:
+    def run(node: Node, given: Given, most: int) -> object:
         shape = np.broadcast_shapes(*(one.shape for one in given))
         small = [one[tuple(slice(0, 1) if s == 0 else slice(None) for s in one.strides)] for one in given]
         _check(math.prod(np.broadcast_shapes(*(one.shape for one in small))), most)
@@ -64,7 +64,7 @@ def _by_number(function: Callable[..., Any]) -> Callable[..., object]:
 def _once(function: Callable[..., Any]) -> Callable[..., object]:
     """An operation on arrays whose first axis may repeat one row for all of the batch: that row is worked on alone."""
 
-    def run(node: Node, given: list[Any], most: int) -> Any:
+    def run(node: Node, given: Given, most: int) -> object:
         repeats = [one is not None and one.ndim > 1 and one.shape[0] == ROWS and one.strides[0] == 0 for one in given]
         if not any(repeats):
             return function(node, given, most)
@@ -79,60 +79,60 @@ def _once(function: Callable[..., Any]) -> Callable[..., object]:
     return run
 
 
-def _divide(a: np.ndarray, b: np.ndarray) -> Any:
+def _divide(a: np.ndarray, b: np.ndarray) -> object:
     if a.dtype.kind in "iu":
         return np.trunc(a / np.where(b == 0, 1, b)).astype(a.dtype)
     return a / b
 
 
-def _power(a: np.ndarray, b: np.ndarray) -> Any:
+def _power(a: np.ndarray, b: np.ndarray) -> object:
     return np.power(a.astype(np.float64), b).astype(a.dtype)
 
 
-def _cast(node: Node, given: list[Any], most: int) -> Any:
+def _cast(node: Node, given: Given, most: int) -> object:
     to = node.get("to")
     if to not in TYPES:
         raise ValueError(f"a cast to type {to} has no counterpart")
     return _by_number(lambda x: x.astype(TYPES[to]))(node, given, most)
 
 
-def _constant(node: Node, given: list[Any], most: int) -> np.ndarray:
+def _constant(node: Node, given: Given, most: int) -> np.ndarray:
     for name, value in node.attributes.items():
         if name.startswith("value"):
             return np.asarray(value, np.float32 if name in ("value_float", "value_floats") else None)
     raise ValueError("it has no value")
 
 
-def _constant_of_shape(node: Node, given: list[Any], most: int) -> np.ndarray:
+def _constant_of_shape(node: Node, given: Given, most: int) -> np.ndarray:
     value = node.get("value")
     value = np.zeros(1, np.float32) if value is None else np.asarray(value)
     return np.broadcast_to(value.reshape(()), tuple(int(n) for n in given[0]))
 
 
-def _gather(node: Node, given: list[Any], most: int) -> Any:
+def _gather(node: Node, given: Given, most: int) -> object:
     _check(given[1].size * max(given[0].size // max(given[0].shape[node.get("axis", 0)], 1), 1), most)
     return np.take(given[0], given[1].astype(np.int64), axis=node.get("axis", 0))
 
 
-def _concat(node: Node, given: list[Any], most: int) -> np.ndarray:
+def _concat(node: Node, given: Given, most: int) -> np.ndarray:
     _check(sum(one.size for one in given), most)
     return np.concatenate(given, node.get("axis"))
 
 
-def _axes(node: Node, given: list[Any]) -> Any:
+def _axes(node: Node, given: Given) -> Any:
     axes = given[1] if len(given) > 1 and given[1] is not None else node.get("axes")
     return None if axes is None else tuple(int(axis) for axis in np.asarray(axes).reshape(-1))
 
 
-def _squeeze(node: Node, given: list[Any], most: int) -> Any:
+def _squeeze(node: Node, given: Given, most: int) -> object:
     return np.squeeze(given[0], _axes(node, given))
 
 
-def _unsqueeze(node: Node, given: list[Any], most: int) -> np.ndarray:
+def _unsqueeze(node: Node, given: Given, most: int) -> np.ndarray:
     return np.expand_dims(given[0], _axes(node, given))
 
 
-def _reshape(node: Node, given: list[Any], most: int) -> np.ndarray:
+def _reshape(node: Node, given: Given, most: int) -> np.ndarray:
     x, shape = given[0], [int(n) for n in given[1]]
     if not node.get("allowzero", 0):
         shape = [x.shape[i] if n == 0 else n for i, n in enumerate(shape)]
@@ -142,11 +142,11 @@ def _reshape(node: Node, given: list[Any], most: int) -> np.ndarray:
     return np.reshape(x, shape)
 
 
-def _transpose(node: Node, given: list[Any], most: int) -> np.ndarray:
+def _transpose(node: Node, given: Given, most: int) -> np.ndarray:
     return np.transpose(given[0], node.get("perm"))
 
 
-def parts_of(node: Node, shape: Any, given: list[Any]) -> list[tuple[int, slice]]:
+def parts_of(node: Node, shape: Sequence[int], given: Given) -> list[tuple[int, slice]]:
     """Of a Slice, the axes and what is read along them."""
     if len(given) > 1:
         starts, ends, axes, steps = (
@@ -165,14 +165,14 @@ def parts_of(node: Node, shape: Any, given: list[Any]) -> list[tuple[int, slice]
     return found
 
 
-def _slice(node: Node, given: list[Any], most: int) -> Any:
+def _slice(node: Node, given: Given, most: int) -> object:
     where = [slice(None)] * given[0].ndim
     for axis, part in parts_of(node, given[0].shape, given):
         where[axis] = part
     return given[0][tuple(where)]
 
 
-def _split(node: Node, given: list[Any], most: int) -> list[np.ndarray]:
+def _split(node: Node, given: Given, most: int) -> list[np.ndarray]:
     axis, sizes = node.get("axis", 0), given[1] if len(given) > 1 else node.get("split")
     sizes = split_sizes(node, given[0].shape[axis], sizes)
     return np.split(given[0], np.cumsum(sizes)[:-1], axis)
@@ -187,12 +187,12 @@ def split_sizes(node: Node, n: int, sizes: object) -> list[int]:
     return [*[each] * (count - 1), n - each * (count - 1)]
 
 
-def _expand(node: Node, given: list[Any], most: int) -> np.ndarray:
+def _expand(node: Node, given: Given, most: int) -> np.ndarray:
     shape = np.broadcast_shapes(given[0].shape, tuple(int(n) for n in given[1]))
     return np.broadcast_to(given[0], shape)
 
 
-def _tile(node: Node, given: list[Any], most: int) -> np.ndarray:
+def _tile(node: Node, given: Given, most: int) -> np.ndarray:
     x, again = given[0], [int(n) for n in given[1]]
     if all(n == 1 or have == 1 for n, have in zip(again, x.shape, strict=True)):
         return np.broadcast_to(x, [n * have for n, have in zip(again, x.shape, strict=True)])
@@ -200,14 +200,14 @@ def _tile(node: Node, given: list[Any], most: int) -> np.ndarray:
     return np.tile(x, again)
 
 
-def _range(node: Node, given: list[Any], most: int) -> np.ndarray:
+def _range(node: Node, given: Given, most: int) -> np.ndarray:
     start, limit, delta = (one.reshape(()) for one in given)
     _check(max(math.ceil((float(limit) - float(start)) / float(delta)), 0) if delta else most + 1, most)
     return np.asarray(np.arange(float(start), float(limit), float(delta)), given[0].dtype)
 
 
 def _reduced(function: Callable[..., Any]) -> Callable[..., object]:
-    def run(node: Node, given: list[Any], most: int) -> Any:
+    def run(node: Node, given: Given, most: int) -> object:
         axes = _axes(node, given)
         if axes is None and node.get("noop_with_empty_axes", 0):
             return given[0]
@@ -217,7 +217,7 @@ def _reduced(function: Callable[..., Any]) -> Callable[..., object]:
     return run
 
 
-def _matmul(node: Node, given: list[Any], most: int) -> np.ndarray:
+def _matmul(node: Node, given: Given, most: int) -> np.ndarray:
     a, b = given
     shape = (*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), *a.shape[-2:-1], *b.shape[1:][-1:])
     a = a[tuple(slice(0, 1) if s == 0 else slice(None) for s in (*a.strides[:-1], 1))]
@@ -226,13 +226,13 @@ def _matmul(node: Node, given: list[Any], most: int) -> np.ndarray:
     return np.broadcast_to(np.matmul(a, b), shape)
 
 
-def _trilu(node: Node, given: list[Any], most: int) -> np.ndarray:
+def _trilu(node: Node, given: Given, most: int) -> np.ndarray:
     _check(given[0].size, most)
     k = int(given[1].reshape(())) if len(given) > 1 and given[1] is not None else 0
     return (np.triu if node.get("upper", 1) else np.tril)(given[0], k)
 
 
-def _clip(node: Node, given: list[Any], most: int) -> Any:
+def _clip(node: Node, given: Given, most: int) -> object:
     bounds = [*given[1:], None, None]
     low, high = (node.get(name) if one is None else one for one, name in zip(bounds, ("min", "max"), strict=False))
     _check(given[0].size, most)

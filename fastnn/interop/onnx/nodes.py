@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Handler = Callable[["Reader", "Node"], Any]
 HANDLERS: dict[str, Handler] = {}
+Given = list[Any]  # of a node of known numbers: arrays, and None where an input is left out
 
 
 HARMLESS = (  # attributes that change nothing of what is read here
@@ -57,7 +58,7 @@ class Node:
         self.asked.add(name)
         return self.attributes.get(name, usual)
 
-    def check_all_asked(self, usual: Callable[[str], Any]) -> None:
+    def check_all_asked(self, usual: Callable[[str], object]) -> None:
         """``ValueError`` for an attribute that nobody has looked at, which may change what the node computes.
 
         ``usual`` tells what the standard takes where an attribute is left out.
@@ -83,7 +84,7 @@ class Node:
         return name if name and not re.fullmatch(rf"(node_)?{re.escape(self.op)}(_\d+)?", name) else None
 
 
-def usual_attribute(op: str, name: str, opset: int) -> Any:
+def usual_attribute(op: str, name: str, opset: int) -> object:
     """What the standard takes for an attribute that is left out, None for nothing."""
     onnx = needed("onnx", "from_onnx")
     try:
@@ -198,7 +199,7 @@ class Reader:
             return first if np.all(array == first) else array
         return array
 
-    def linear(self, x: Value, kernel: np.ndarray, bias: Any, name: str | None) -> Value:
+    def linear(self, x: Value, kernel: np.ndarray, bias: np.ndarray | None, name: str | None) -> Value:
         """A linear layer, or the projection of the attention right before it."""
         made = self.build.projected(x, kernel, bias)
         if made is None:

@@ -33,7 +33,7 @@ class Bent:
     name: str
 
 
-def activated(r: Reader, x: Value, name: object, node: Node, axis: int = -1) -> Value:
+def activated(r: Reader, x: Value, name: Any, node: Node, axis: int = -1) -> Value:
     """An activation of ours."""
     made = r.build.activation(x, name, axis, node.layer)
     return replace(made, made=Bent(x, name)) if isinstance(name, str) else made

@@ -91,7 +91,12 @@ def from_onnx(
 
 
 def _read(
-    onnx: ModuleType, source: object, channels_last: bool, shapes: Any, outputs: Any, named: dict[str, object]
+    onnx: ModuleType,
+    source: object,
+    channels_last: bool,
+    shapes: Mapping[str, Sequence[int | None]],
+    outputs: Sequence[str] | None,
+    named: dict[str, object],
 ) -> Model:
     proto = _proto(onnx, source)
     graph, opset = proto.graph, _opset(proto)
@@ -144,7 +149,7 @@ def _proto(onnx: ModuleType, source: object) -> onnx.ModelProto:
     return proto
 
 
-def _parsed(onnx: ModuleType, data: bytes) -> Any:
+def _parsed(onnx: ModuleType, data: bytes) -> onnx.ModelProto:
     try:
         return onnx.load_model_from_string(data)
     except Exception as error:
@@ -186,7 +191,7 @@ def _node(onnx: ModuleType, node: onnx.NodeProto) -> Node:
     return Node(node.op_type, list(node.input), list(node.output), attributes, node.name, node.domain)
 
 
-def _attribute(onnx: ModuleType, attribute: onnx.AttributeProto) -> Any:
+def _attribute(onnx: ModuleType, attribute: onnx.AttributeProto) -> object:
     value = onnx.helper.get_attribute_value(attribute)
     if isinstance(value, onnx.TensorProto):
         return onnx.numpy_helper.to_array(value)

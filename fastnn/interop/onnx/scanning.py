@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fastnn.interop.onnx.activating import activated
 from fastnn.interop.onnx.graph import Graph
 from fastnn.interop.onnx.writers import there
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    import onnx
+
+    from fastnn.interop.onnx.sequence_writers import Recurrence
 
 
 class Body(Graph):
@@ -21,11 +27,11 @@ class Body(Graph):
     def name(self, hint: str) -> str:
         return self.outer.name(hint)
 
-    def constant(self, array: object, hint: str = "constant", dtype: object = None) -> str:
+    def constant(self, array: object, hint: str = "constant", dtype: npt.DTypeLike | None = None) -> str:
         return self.outer.constant(array, hint, dtype)
 
 
-def by_scan(g: Graph, r: Any) -> tuple[str, str, list[str]]:
+def by_scan(g: Graph, r: Recurrence) -> tuple[str, str, list[str]]:
     """The outputs ``(steps, batch, units)``, each where its step is, the last one, and the last states."""
     gates = g.add("Add", [g.add("MatMul", [r.x, g.constant(r.kernel, "kernel")]), g.constant(r.bias, "bias")])
     read = [gates]
@@ -55,7 +61,7 @@ def _zeros(g: Graph, x: str, n: int) -> str:
     return g.add("ConstantOfShape", [shape], value=g.onnx.numpy_helper.from_array(np.zeros(1, g.dtype)))
 
 
-def _body(g: Graph, r: Any) -> Any:
+def _body(g: Graph, r: Recurrence) -> onnx.GraphProto:
     body, helper = Body(g), g.onnx.helper
     dtype = helper.np_dtype_to_tensor_dtype(g.dtype)
     told = ("h", "c")[: r.cell.n_states]
@@ -77,11 +83,11 @@ def _body(g: Graph, r: Any) -> Any:
     return helper.make_graph(body.nodes, g.name(f"{g.layer}/step"), inputs, outputs)
 
 
-def _gate(b: Body, r: Any, z: str) -> str:
+def _gate(b: Body, r: Recurrence, z: str) -> str:
     return activated(b, z, r.of_gates, r.numbers[0])
 
 
-def _cell(b: Body, r: Any, z: str) -> str:
+def _cell(b: Body, r: Recurrence, z: str) -> str:
     return activated(b, z, r.of_cell, r.numbers[1])
 
 
@@ -90,12 +96,12 @@ def _split(b: Body, z: str, n: int, units: int) -> list[str]:
     return parts
 
 
-def _simple_rnn(b: Body, r: Any, z: str, states: list[str]) -> list[str]:
+def _simple_rnn(b: Body, r: Recurrence, z: str, states: list[str]) -> list[str]:
     part = b.add("MatMul", [states[0], b.constant(r.recurrent, "recurrent")])
     return [_cell(b, r, b.add("Add", [z, part]))]
 
 
-def _lstm(b: Body, r: Any, z: str, states: list[str]) -> list[str]:
+def _lstm(b: Body, r: Recurrence, z: str, states: list[str]) -> list[str]:
     part = b.add("MatMul", [states[0], b.constant(r.recurrent, "recurrent")])
     i, f, g, o = _split(b, b.add("Add", [z, part]), 4, r.n)
     i, f, g, o = _gate(b, r, i), _gate(b, r, f), _cell(b, r, g), _gate(b, r, o)
@@ -103,7 +109,7 @@ def _lstm(b: Body, r: Any, z: str, states: list[str]) -> list[str]:
     return [b.add("Mul", [o, _cell(b, r, c)]), c]
 
 
-def _gru(b: Body, r: Any, z: str, states: list[str]) -> list[str]:
+def _gru(b: Body, r: Recurrence, z: str, states: list[str]) -> list[str]:
     h, u, n = states[0], r.recurrent, r.n
     of_z, of_r, of_g = _split(b, z, 3, n)
     part = b.add("MatMul", [h, b.constant(u[:, : 2 * n], "recurrent")])

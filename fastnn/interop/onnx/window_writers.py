@@ -56,7 +56,7 @@ def conv(g: Graph, step: Step) -> None:
     kernel = np.moveaxis(w, (-1, -2), (0, 1))
     bias = step.arrays.b
     inputs = [x, g.constant(kernel, "kernel"), *([g.constant(bias, "bias")] if np.ndim(bias) else [])]
-    told: dict[str, Any] = {"strides": axes.strides, "dilations": axes.dilations}
+    told: dict[str, object] = {"strides": axes.strides, "dilations": axes.dilations}
     told |= {"group": size.groups, "pads": axes.pads(g)}
     y = g.add("Conv", inputs, kernel_shape=axes.kernel, **told)
     end(g, step, Tensor(y, (*axes.out, n), axes.first))
@@ -70,7 +70,7 @@ def conv_transpose(g: Graph, step: Step) -> None:
     bias = step.arrays.b
     inputs = [x, g.constant(kernel, "kernel"), *([g.constant(bias, "bias")] if np.ndim(bias) else [])]
     cut = axes.behind()
-    told: dict[str, Any] = {"strides": axes.strides, "dilations": axes.dilations}
+    told: dict[str, object] = {"strides": axes.strides, "dilations": axes.dilations}
     told["pads"] = (*axes.before, *(max(n, 0) for n in cut))
     told["output_padding"] = tuple(max(-n, 0) for n in cut)
     y = g.add("ConvTranspose", inputs, kernel_shape=axes.kernel, **told)
@@ -90,7 +90,7 @@ def pool(g: Graph, step: Step) -> None:
         g.set(step.output, Tensor(y, (size.c,), (0,)))
         return
     x = g.get(step.inputs[0], (*axes.image, size.c), axes.first)
-    told: dict[str, Any] = {"kernel_shape": axes.kernel, "strides": axes.strides, "pads": axes.pads(g)}
+    told: dict[str, object] = {"kernel_shape": axes.kernel, "strides": axes.strides, "pads": axes.pads(g)}
     y = g.add("AveragePool" if size.average else "MaxPool", [x], **told)
     g.set(step.output, Tensor(y, (*axes.out, size.c), axes.first))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fastnn._base.arguments import integer
 from fastnn._base.types import StrPath
@@ -19,6 +19,8 @@ from fastnn.interop.onnx.writers import WRITERS
 from fastnn.interop.program import Program, program_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import onnx
 
     from fastnn.interop.program import Step
@@ -144,7 +146,7 @@ def _write(graph: Graph, step: Step) -> None:
         raise ValueError(f"layer {step.layer!r}: {error}; give length=, the one to export") from error
 
 
-def _inputs(graph: Graph, program: Program, model: Model) -> list[Any]:
+def _inputs(graph: Graph, program: Program, model: Model) -> list[onnx.ValueInfoProto]:
     found, ids = [], model.layout.n_ids
     helper, types = graph.onnx.helper, graph.onnx.TensorProto
     dtype = helper.np_dtype_to_tensor_dtype(graph.dtype)
@@ -158,7 +160,7 @@ def _inputs(graph: Graph, program: Program, model: Model) -> list[Any]:
     return found
 
 
-def _outputs(graph: Graph, program: Program) -> list[Any]:
+def _outputs(graph: Graph, program: Program) -> list[onnx.ValueInfoProto]:
     helper, found, renamed = graph.onnx.helper, [], dict[str, str]()
     dtype = helper.np_dtype_to_tensor_dtype(graph.dtype)
     for value, name, shape in zip(program.outputs, program.output_names, program.output_shapes, strict=True):
@@ -174,13 +176,15 @@ def _outputs(graph: Graph, program: Program) -> list[Any]:
     return found
 
 
-def _axes(graph: Graph, shape: Any) -> list[Any]:
+def _axes(graph: Graph, shape: Sequence[int]) -> list[int | str]:
     """A shape with names for the batch and for lengths that differ."""
     names = {n: f"length_{i}" if i else "length" for i, n in enumerate(sorted(graph.open_sizes & set(shape)))}
     return ["rows", *(names.get(n, n) for n in shape)]
 
 
-def _model(graph: Graph, model: Model, inputs: list[Any], outputs: list[Any]) -> onnx.ModelProto:
+def _model(
+    graph: Graph, model: Model, inputs: list[onnx.ValueInfoProto], outputs: list[onnx.ValueInfoProto]
+) -> onnx.ModelProto:
     helper = graph.onnx.helper
     states = graph.states()
     ends = [*outputs, *states[1]]
@@ -193,7 +197,7 @@ def _model(graph: Graph, model: Model, inputs: list[Any], outputs: list[Any]) ->
     return helper.make_model(made, opset_imports=opsets, **told)
 
 
-def without_idle(nodes: list[Any], ends: set[str]) -> list[Any]:
+def without_idle(nodes: list[onnx.NodeProto], ends: set[str]) -> list[onnx.NodeProto]:
     """Nodes that something reads, and without those that hand on what an output is to be called."""
     wanted, kept = set(ends), []
     for node in reversed(nodes):

@@ -21,7 +21,7 @@ class Raw:
     """A column as it came, its gaps filled or not."""
 
     name: str
-    fill: Any = None
+    fill: object = None
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def gap(column: Column) -> Made:
     return Made({(names.pop(), GAP): 1.0})
 
 
-def one_hot(column: Raw, groups: Sequence[Sequence[Any]], other: int | None) -> list[Made]:
+def one_hot(column: Raw, groups: Sequence[Sequence[object]], other: int | None) -> list[Made]:
     """A sum for each group of categories; ``other`` is the group that unknown ones are in, if any."""
     made = []
     for number, group in enumerate(groups):

@@ -69,7 +69,7 @@ def _unscale(perceptron: BaseEstimator, target: Any) -> None:
     perceptron.intercepts_[-1] = perceptron.intercepts_[-1] * target.spread + target.mean
 
 
-def _step(feature: Feature) -> Any:
+def _step(feature: Feature) -> object:
     if isinstance(feature, NumberFeature):
         if feature.truth:
             raise ValueError(

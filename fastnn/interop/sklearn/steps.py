@@ -151,7 +151,7 @@ def _function(step: BaseEstimator, columns: list[Column]) -> list[Column]:
     return columns
 
 
-STEPS: dict[str, Callable[[Any, list[Column]], list[Column]]] = {
+STEPS: dict[str, Callable[[object, list[Column]], list[Column]]] = {
     "Pipeline": _pipeline,
     "ColumnTransformer": _transformer,
     "StandardScaler": _standard,

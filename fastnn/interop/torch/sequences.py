@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -78,7 +77,7 @@ def recurrent(o: Operation, shapes: list[Shape]) -> Part:
             sources["bias_hh_l0"] = Source(o.b, partial(turned, row=1))
         elif kind != "GRU":
             sources["bias_hh_l0"] = Source(o.b, partial(turned, row=0), np.zeros(gates * o.n_out))
-    told: dict[str, Any] = {"input_size": o.n_in, "hidden_size": o.n_out, "bias": o.b >= 0}
+    told: dict[str, object] = {"input_size": o.n_in, "hidden_size": o.n_out, "bias": o.b >= 0}
     told |= {"activation": o.activation, "gate": (s["gate"], o.numbers[0]), "dropout": o.rate}
     if kind == "GRU":
         told["reset_after"] = bool(s["variant"])

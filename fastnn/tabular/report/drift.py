@@ -153,7 +153,7 @@ def _tenths(counts: np.ndarray) -> np.ndarray:
     return np.unique(np.searchsorted(before, np.linspace(0, 1, BINS + 1)[:-1] * counts.sum()))
 
 
-def _categories(summary: CategorySummary, column: Column) -> dict[str, Any]:
+def _categories(summary: CategorySummary, column: Column) -> dict[str, object]:
     place = {value: i for i, value in enumerate(summary.values)}
     counts, fresh = np.zeros(len(place), np.int64), {}
     text = column if isinstance(column, Text) else Text(np.full(len(column), -1), ())

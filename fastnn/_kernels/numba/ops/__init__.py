@@ -7,7 +7,6 @@ Kinds that keep something of all batches have ``settle``, too.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
 
 import numpy as np
 from numba import from_dtype, types
@@ -21,13 +20,14 @@ from fastnn._kernels.numba.windows import GATHER, HAND_BACK
 from fastnn._ops import OPS
 from fastnn._ops.conv import OP as CONV
 from fastnn._ops.conv_transpose import OP as CONV_TRANSPOSE
+from fastnn._plan.plan import Plan
 from fastnn._plan.records import EDGE, OP, VALUE
 from fastnn.activations import ActivationCode
 
 KINDS = {code: import_module(f"{__name__}.{op.name}") for code, op in OPS.items()}
 
 
-def _arguments(number: Any) -> tuple[Any, ...]:
+def _arguments(number: types.Float) -> tuple[types.Type, ...]:
     vector = number[::1]
     values, edges = (types.Array(from_dtype(record), 1, "C") for record in (VALUE, EDGE))
     arrays = (types.int64[::1], values, edges, vector, vector, vector, vector, types.int64[::1], vector)
@@ -50,16 +50,16 @@ SIZE = VISIT.first + VISIT.size()
 forward, backward, settle = FORWARD.caller(), BACKWARD.caller(), SETTLE.caller()
 
 
-def has_gates(op: Any) -> bool:
+def has_gates(op: np.void) -> bool:
     return "gate" in OPS[int(op["kind"])].geometry
 
 
-def gate(op: Any) -> int:
+def gate(op: np.void) -> int:
     """The activation of its gates."""
     return int(OPS[int(op["kind"])].sizes(op).gate)
 
 
-def needed(plan: Any) -> list[tuple[Family, int]]:
+def needed(plan: Plan) -> list[tuple[Family, int]]:
     """The kernels that a plan uses."""
     kinds = {int(op["kind"]) for op in plan.ops}
     activations = {int(op["activation"]) for op in plan.ops} | {gate(op) for op in plan.ops if has_gates(op)}
@@ -75,7 +75,7 @@ def needed(plan: Any) -> list[tuple[Family, int]]:
     return [(family, code) for family, codes in wanted for code in codes if code >= 0]
 
 
-def _of_convolutions(plan: Any) -> list[tuple[Family, set[int]]]:
+def _of_convolutions(plan: Plan) -> list[tuple[Family, set[int]]]:
     """What is compiled once for their ways there and back; by channel, of those that are depthwise."""
     rows: set[int] = set()
     channels: set[int] = set()

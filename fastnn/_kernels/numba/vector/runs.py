@@ -11,7 +11,6 @@ slower for runs of 5 to 50 numbers (measured with AVX2).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from llvmlite import ir
 from numba import types
@@ -23,7 +22,14 @@ from fastnn._kernels.numba.vector.tile import INDEX, VECTOR_BYTES, Vectors, addr
 WHOLE = types.int64
 
 
-def _each_vector(builder: Any, element: Any, pointee: Any, times: Any, count: Any, put: Callable[..., None]) -> None:
+def _each_vector(
+    builder: ir.IRBuilder,
+    element: types.Type,
+    pointee: ir.Type,
+    times: ir.Value,
+    count: ir.Value,
+    put: Callable[..., None],
+) -> None:
     """Calls ``put(on, run, j, again)`` for the numbers of every run from the j-th on, as many as ``on`` has lanes.
 
     ``again`` are the lanes that the vector before has had; none where it is None.
@@ -46,7 +52,7 @@ def _each_vector(builder: Any, element: Any, pointee: Any, times: Any, count: An
         lanes //= 2
 
 
-def _of_two(change: Callable[..., Any]) -> Any:
+def _of_two(change: Callable[..., ir.Value]) -> Callable[..., object]:
     """The intrinsic that makes ``change(on, old, new, again)`` of a target's numbers and a source's."""
 
     def generate(context, builder, signature, arguments):
@@ -68,13 +74,13 @@ def _of_two(change: Callable[..., Any]) -> Any:
     return on_runs
 
 
-def _sum(on: Vectors, old: Any, new: Any, again: Any) -> Any:
+def _sum(on: Vectors, old: ir.Value, new: ir.Value, again: ir.Value | None) -> ir.Value:
     if again is not None:
         new = on.builder.select(again, ir.Constant(on.type, None), new)
     return on.builder.fadd(old, new)
 
 
-def _larger(on: Vectors, old: Any, new: Any, again: Any) -> Any:
+def _larger(on: Vectors, old: ir.Value, new: ir.Value, again: ir.Value | None) -> ir.Value:
     """The larger one; not a number where one of the two is none."""
     is_larger = on.builder.fcmp_ordered(">", new, old)
     return on.builder.select(on.builder.or_(is_larger, on.builder.fcmp_unordered("uno", new, new)), new, old)

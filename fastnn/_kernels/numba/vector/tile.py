@@ -11,12 +11,17 @@ AVX-512). Sums go over ``k`` in order.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from llvmlite import binding, ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
+
+if TYPE_CHECKING:
+    from numba.core.base import BaseContext
+    from numba.core.typing import Signature
 
 VECTOR_BYTES = 64 if binding.get_host_cpu_features().get("avx512f") else 32
 INDEX, PLACE, BIT = ir.IntType(64), ir.IntType(32), ir.IntType(1)
@@ -25,41 +30,43 @@ INDEX, PLACE, BIT = ir.IntType(64), ir.IntType(32), ir.IntType(1)
 class Vectors:
     """Writes loads, stores and arithmetic on vectors of one type; ``width`` lanes where it is given."""
 
-    def __init__(self, builder: Any, dtype: Any, element: Any, width: Any, lanes: int = 0):
+    def __init__(
+        self, builder: ir.IRBuilder, dtype: types.Type, element: ir.Type, width: ir.Value | None, lanes: int = 0
+    ):
         self.builder, self.size = builder, dtype.bitwidth // 8
         self.lanes = lanes or VECTOR_BYTES // self.size
         self.type = ir.VectorType(element, self.lanes)
         self.mask = None if width is None else self.lanes_below(width)
 
-    def lanes_below(self, count: Any) -> Any:
+    def lanes_below(self, count: ir.Value) -> ir.Value:
         lanes = ir.Constant(ir.VectorType(INDEX, self.lanes), list(range(self.lanes)))
         return self.builder.icmp_signed("<", lanes, self.splat(count))
 
-    def splat(self, value: Any) -> Any:
+    def splat(self, value: ir.Value) -> ir.Value:
         undefined = ir.Constant(ir.VectorType(value.type, self.lanes), ir.Undefined)
         first = self.builder.insert_element(undefined, value, PLACE(0))
         everywhere = ir.Constant(ir.VectorType(PLACE, self.lanes), [0] * self.lanes)
         return self.builder.shuffle_vector(first, undefined, everywhere)
 
-    def load(self, base: Any, index: Any, mask: Any = None) -> Any:
+    def load(self, base: ir.Value, index: ir.Value, mask: ir.Value | None = None) -> ir.Value:
         place = self._place(base, index)
         if mask is None:
             return self.builder.load(place, align=self.size)
         arguments = [place, PLACE(self.size), mask, ir.Constant(self.type, None)]
         return self._call("masked.load", ".p0", self.type, arguments)
 
-    def store(self, value: Any, base: Any, index: Any, mask: Any = None) -> None:
+    def store(self, value: ir.Value, base: ir.Value, index: ir.Value, mask: ir.Value | None = None) -> None:
         place = self._place(base, index)
         if mask is None:
             self.builder.store(value, place, align=self.size)
         else:
             self._call("masked.store", ".p0", ir.VoidType(), [value, place, PLACE(self.size), mask])
 
-    def multiply_add(self, a: Any, b: Any, c: Any) -> Any:
+    def multiply_add(self, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
         """``a * b + c``, fused where the processor can."""
         return self._call("fmuladd", "", self.type, [a, b, c])
 
-    def transposed(self, rows: list[Any]) -> list[Any]:
+    def transposed(self, rows: list[ir.Value]) -> list[ir.Value]:
         """As many rows as lanes, transposed: bit by bit, the number of a row and of a lane change places."""
         bit = 1
         while bit < self.lanes:
@@ -71,19 +78,19 @@ class Vectors:
             bit *= 2
         return rows
 
-    def _shuffle(self, low: Any, high: Any, lanes: list[int]) -> Any:
+    def _shuffle(self, low: ir.Value, high: ir.Value, lanes: list[int]) -> ir.Value:
         return self.builder.shuffle_vector(low, high, ir.Constant(ir.VectorType(PLACE, self.lanes), lanes))
 
-    def _place(self, base: Any, index: Any) -> Any:
+    def _place(self, base: ir.Value, index: ir.Value) -> ir.Value:
         return self.builder.bitcast(self.builder.gep(base, [index]), self.type.as_pointer())
 
-    def _call(self, name: str, suffix: str, result: Any, arguments: list[Any]) -> Any:
+    def _call(self, name: str, suffix: str, result: ir.Type, arguments: list[ir.Value]) -> ir.Value:
         kind = ir.FunctionType(result, [argument.type for argument in arguments])
         full_name = f"llvm.{name}.v{self.lanes}f{8 * self.size}{suffix}"
         return self.builder.call(cgutils.get_or_insert_function(self.builder.module, kind, full_name), arguments)
 
 
-def tile(rows: int, vectors: int, *, masked: bool = False) -> Any:
+def tile(rows: int, vectors: int, *, masked: bool = False) -> Callable[..., object]:
     """An intrinsic ``fill(start, each, a, row_stride, k_stride, b, c, n, k, width)`` for ``rows`` rows of ``c``.
 
     Arrays begin at the tile's first numbers. ``start`` may be shorter than the tile, which stands for zeros behind it;
@@ -149,9 +156,13 @@ def square_transpose(typing, w, w_width, out, out_width, rows, columns):
     return types.void(w, whole, out, whole, whole, whole), generate
 
 
-def array(context: Any, builder: Any, signature: Any, arguments: Any, i: int) -> Any:
+def array(
+    context: BaseContext, builder: ir.IRBuilder, signature: Signature, arguments: Sequence[ir.Value], i: int
+) -> ir.Value:
     return context.make_array(signature.args[i])(context, builder, arguments[i])
 
 
-def address(context: Any, builder: Any, signature: Any, arguments: Any, i: int) -> Any:
+def address(
+    context: BaseContext, builder: ir.IRBuilder, signature: Signature, arguments: Sequence[ir.Value], i: int
+) -> ir.Value:
     return array(context, builder, signature, arguments, i).data

@@ -16,7 +16,7 @@ def _plain(name: str) -> Callable[..., Any]:
     return lambda b, input, inplace=False: b.activation(value(input), name, name=b.module_name)
 
 
-def _with(name: str, argument: str, usual: float) -> Callable[..., Any]:
+def _with(name: str, argument: str, usual: float) -> Callable[..., object]:
     """One with a parameter, the second argument of the function."""
 
     def call(b: Builder, input: object, *given: Any, inplace: bool = False, **named: Any) -> Value:

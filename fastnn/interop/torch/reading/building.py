@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from fastnn._base.types import AnyLayer
 from fastnn.interop.channels_first import ChannelsFirst, Value
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Builder(ChannelsFirst):
         super().__init__(channels_last)
         self.node: Any = None
         self.module_name = ""
-        self.of_modules: dict[str, list[Any]] = {}
+        self.of_modules: dict[str, list[AnyLayer]] = {}
         self._made: dict[object, tuple[object, list[np.ndarray]]] = {}
 
     def begin(self, name: str, node: fx.Node) -> None:

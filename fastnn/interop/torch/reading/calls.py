@@ -20,7 +20,7 @@ MAKING_ZEROS = ("zeros", "zeros_like", "new_zeros")
 # -- arithmetic -------------------------------------------------------------------------------------
 
 
-def add(b: Builder, input: Any, other: Any, *, alpha: float = 1) -> Any:
+def add(b: Builder, input: object, other: Any, *, alpha: float = 1) -> Any:
     if isinstance(input, Zeros) or isinstance(other, Zeros):
         return other if isinstance(input, Zeros) else input
     if isinstance(input, Value) and isinstance(other, Value):
@@ -38,7 +38,7 @@ def sub(b: Builder, input: Any, other: Any, *, alpha: float = 1) -> Value:
     return b.scaled(value(other), -float(alpha), input, name=b.module_name)
 
 
-def rsub(b: Builder, input: Any, other: Any, *, alpha: float = 1) -> Any:
+def rsub(b: Builder, input: object, other: object, *, alpha: float = 1) -> object:
     return sub(b, other, input, alpha=alpha)
 
 
@@ -108,8 +108,8 @@ def embedding(
 # -- sums along axes ---------------------------------------------------------------------------------
 
 
-def _reduced(kind: str) -> Callable[..., Any]:
-    def call(b: Builder, input: Any, dim: object = None, keepdim: bool = False, dtype: object = None) -> Value:
+def _reduced(kind: str) -> Callable[..., object]:
+    def call(b: Builder, input: Any, dim: Any = None, keepdim: bool = False, dtype: object = None) -> Value:
         if dim is None:
             raise ValueError(f"the {kind} of a whole batch has no counterpart here; give dim")
         axes = dim if isinstance(dim, list | tuple) else [dim]
@@ -118,7 +118,7 @@ def _reduced(kind: str) -> Callable[..., Any]:
     return call
 
 
-def _largest(kind: str) -> Callable[..., Any]:
+def _largest(kind: str) -> Callable[..., object]:
     def call(b: Builder, input: object, dim: object = None, keepdim: bool = False) -> Any:
         if isinstance(dim, Value):
             return maximum(b, input, dim) if kind == "max" else minimum(b, input, dim)
@@ -163,7 +163,7 @@ def normalize(b: Builder, input: object, p: float = 2.0, dim: int = 1, eps: floa
     return b.unit_norm(value(input), dim, name=b.module_name)
 
 
-OF_AXES: dict[str, Callable[..., Any]] = {
+OF_AXES: dict[str, Callable[..., object]] = {
     "conv": windows.conv,
     "conv_transpose": windows.conv_transpose,
     "max_pool": windows.max_pool,
@@ -172,7 +172,7 @@ OF_AXES: dict[str, Callable[..., Any]] = {
     "adaptive_max_pool": windows.adaptive_max_pool,
 }
 WINDOWED = {f"{name}{n}d": call for n in (1, 2) for name, call in OF_AXES.items()}
-CALLS: dict[str, Callable[..., Any]] = {
+CALLS: dict[str, Callable[..., object]] = {
     **BENDING,
     **SHAPING,
     **WINDOWED,

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from fastnn.interop.building.values import Value
 
 
-def _conv(b: Builder, m: nn.Module, input: object) -> Any:
+def _conv(b: Builder, m: nn.Module, input: object) -> object:
     if m.padding_mode != "zeros":
         raise ValueError(f"padding_mode={m.padding_mode!r} has no counterpart here; zeros have")
     return windows.conv(b, input, m.weight, m.bias, m.stride, m.padding, m.dilation, m.groups)
 
 
-def _conv_transpose(b: Builder, m: nn.Module, input: object, output_size: object = None) -> Any:
+def _conv_transpose(b: Builder, m: nn.Module, input: object, output_size: object = None) -> object:
     if output_size is not None:
         raise ValueError("output_size has no counterpart here; output_padding has")
     told = (m.stride, m.padding, m.output_padding, m.groups, m.dilation)
@@ -48,7 +48,7 @@ def _batch_norm(b: Builder, m: nn.Module, input: object) -> Value:
     return b.batch_norm(value(input), gamma, beta, mean, variance, m.eps, **told)
 
 
-def _instance_norm(b: Builder, m: nn.Module, input: object) -> Any:
+def _instance_norm(b: Builder, m: nn.Module, input: object) -> object:
     if m.running_mean is not None:
         return _batch_norm(b, m, input)
     return calls.group_norm(b, input, value(input).sizes[1], m.weight, m.bias, m.eps)
@@ -69,12 +69,12 @@ def _padded(b: Builder, m: nn.Module, input: object) -> Any:
     return calls.pad(b, input, list(m.padding), value=getattr(m, "value", 0.0))
 
 
-def _bent(name: str, *arguments: str) -> Callable[..., Any]:
+def _bent(name: str, *arguments: str) -> Callable[..., object]:
     """An activation with these attributes of its module."""
     return lambda b, m, input: BENDING[name](b, input, *(getattr(m, argument) for argument in arguments))
 
 
-def _dropped(kind: str) -> Callable[..., Any]:
+def _dropped(kind: str) -> Callable[..., object]:
     return lambda b, m, input: b.dropout(value(input), m.p, kind, name=b.module_name)
 
 

@@ -84,7 +84,7 @@ def split(b: Builder, input: object, split_size_or_sections: Any, dim: int = 0) 
     return tuple(b.split(x, dim, sizes))
 
 
-def chunk(b: Builder, input: object, chunks: int, dim: int = 0) -> Any:
+def chunk(b: Builder, input: object, chunks: int, dim: int = 0) -> object:
     x = value(input)
     return split(b, x, -(-x.sizes[x.axis(dim)] // chunks), dim)
 
@@ -100,7 +100,7 @@ def _at(b: Builder, x: Value, axis: int, place: int) -> Value:
     return b.squeeze(b.slice(x, axis, place, place + 1), [x.axis(axis)])
 
 
-def getitem(b: Builder, input: Any, index: object) -> Any:
+def getitem(b: Builder, input: Any, index: object) -> object:
     if not isinstance(input, Value):
         return input[index]
     told = list(index) if isinstance(index, tuple) else [index]
@@ -149,7 +149,7 @@ def same(b: Builder, input: object, *told: object, **named: object) -> Any:
     return value(input)
 
 
-SHAPING: dict[str, Callable[..., Any]] = {
+SHAPING: dict[str, Callable[..., object]] = {
     **dict.fromkeys(("view", "reshape"), view),
     **dict.fromkeys(("transpose", "swapaxes", "swapdims"), transpose),
     **dict.fromkeys(("cat", "concat", "concatenate"), cat),

@@ -89,11 +89,11 @@ class Reading:
             with _named(node, self._kind(node)):
                 self.known[node] = self._made(node)
             if self._is_view(node):
-                first: Any = node.args[0]
+                first: object = node.args[0]
                 self.base[node] = self.base.get(first, first)
         raise ValueError("forward returns nothing")
 
-    def _input(self, node: fx.Node, waiting: list[Value]) -> Any:
+    def _input(self, node: fx.Node, waiting: list[Value]) -> object:
         if waiting:
             return waiting.pop(0)
         if node.args:  # a default
@@ -126,7 +126,7 @@ class Reading:
             return made
         return self._called(node, args, named)
 
-    def _called(self, node: fx.Node, args: Any, named: dict[str, Any]) -> Any:
+    def _called(self, node: fx.Node, args: Any, named: dict[str, object]) -> Any:
         """A function or a method: ours of its name where it reads a value, else what it gives of plain numbers."""
         name = self._kind(node)
         if not any(isinstance(one, Value | Zeros | Repeated) for one in leaves([args, named])):
@@ -162,8 +162,8 @@ class Reading:
             return isinstance(self.module.get_submodule(str(node.target)), VIEWS)
         return self._kind(node) in SHAPING and self._kind(node) not in JOINING
 
-    def _attribute(self, target: str) -> Any:
-        found: Any = self.module
+    def _attribute(self, target: str) -> object:
+        found: object = self.module
         for part in target.split("."):
             found = getattr(found, part)
         return numbers(found) if isinstance(found, torch.Tensor) else found

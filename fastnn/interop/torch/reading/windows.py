@@ -87,7 +87,7 @@ def adaptive_avg_pool(b: Builder, input: object, output_size: object) -> Value:
     return adaptive(b, input, output_size, "average")
 
 
-def adaptive_max_pool(b: Builder, input: object, output_size: object, return_indices: bool = False) -> Any:
+def adaptive_max_pool(b: Builder, input: object, output_size: object, return_indices: bool = False) -> object:
     made = adaptive(b, input, output_size, "max")
     return (made, Nothing("places of the largest numbers")) if return_indices else made
 
