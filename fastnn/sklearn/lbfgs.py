@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-import warnings
 from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING
@@ -20,7 +19,7 @@ from sklearn.utils.optimize import _check_optimize_result
 from threadpoolctl import ThreadpoolController
 
 from fastnn import _kernels
-from fastnn._base import interrupts
+from fastnn._base import interrupts, users_line
 from fastnn._engine.entries import NAN
 from fastnn._engine.listeners import Errors, Listeners
 from fastnn._engine.plans import take_memory
@@ -119,7 +118,7 @@ class Solver:
         finally:
             self._end(errors, result)
         if isinstance(errors.first, KeyboardInterrupt):
-            warnings.warn("Training interrupted by user.", stacklevel=5)
+            users_line.warn("Training interrupted by user.")
             return
         errors.raise_first()
 
