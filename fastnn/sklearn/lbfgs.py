@@ -164,7 +164,7 @@ class Solver:
     def _begin(self) -> None:
         est, n = self.estimator, len(self.objective.data)
         self.deadline = None if est.time_limit is None else time.monotonic() + est.time_limit
-        counts = {"initial_epoch": 0, "steps": 1, "n_samples": n, "batch_size": n}
+        counts = {"initial_epoch": 0, "steps": 1, "n_samples": n, "batch_size": n, "verbose": int(est.verbose)}
         self.history.params = {"epochs": est.max_iter, **counts}
         est.model_.history, est.model_.stop_training = self.history, False
         self.listeners.introduce(est.model_, self.history.params)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
+import pickle
 import re
 
 import numpy as np
@@ -12,7 +14,8 @@ import fastnn
 from fastnn import Input, Sequential, callbacks, utils
 from fastnn._base import elsewhere
 from fastnn.cli.parsing import CALLED
-from fastnn.layers import GRU, LSTM, Attention, Conv1D, Dense, Layer
+from fastnn.interop import save_torch_weights
+from fastnn.layers import GRU, LSTM, Add, Attention, Conv1D, Dense, Layer, RandomRotation
 
 X, Y = np.ones((40, 2)), np.zeros((40, 1))
 
@@ -27,6 +30,11 @@ def fitted(*layers: Layer, x):
     model = Sequential(layers, seed=0)
     model.compile("sgd", "mse")
     model.fit(x, Y, verbose=0)
+
+
+def of_two():
+    a, b = Input((2,)), Input((2,))
+    return fastnn.Model([a, b], Add()([a, b]))
 
 
 def monitored(name: str):
@@ -52,6 +60,31 @@ STUMBLES = {
         lambda: built().predictor()(X[0]),
         TypeError,
         r"float32, got float64; np.ascontiguousarray\(x, np.float32\) makes one",
+    ),
+    "a list for a predictor": (
+        lambda: built().predictor()([1.0, 2.0]),
+        TypeError,
+        r"got list; np.ascontiguousarray\(x, np.float32\) makes one",
+    ),
+    "float64 for what a predictor writes to": (
+        lambda: built().predictor()(X[0].astype("float32"), out=np.empty(1)),
+        TypeError,
+        r"out must be .*, got float64; np.empty\(\(1,\), np.float32\) makes one",
+    ),
+    "a step of a network without": (lambda: built().predictor().step(X[0]), AttributeError, "recurrent and causal"),
+    "a step of another width": (
+        lambda: Sequential([GRU(2, input_shape=(5, 3))]).predictor().step(X[0]),
+        ValueError,
+        r"x must be a step of shape \(3,\) or \(n, 3\), got \(2,\)",
+    ),
+    "a predictor in a pickle": (lambda: pickle.dumps(built().predictor()), TypeError, "pickle the model"),
+    "a copy of a predictor": (lambda: copy.copy(of_two().predictor()), TypeError, "pickle the model"),
+    "units as of PyTorch": (lambda: Dense(20, 64), TypeError, "takes the number of its outputs alone"),
+    "a turn in degrees": (lambda: RandomRotation(30), ValueError, "30 degrees are 30 / 360"),
+    "a file of PyTorch": (
+        lambda: save_torch_weights(built(), "weights.pt"),
+        ValueError,
+        "weights.safetensors, which safetensors.torch.load_file reads",
     ),
     "pairs as of Keras": (
         lambda: (m := built()).apply_gradients(zip(m.gradients(X, Y)[1], m.trainable_variables, strict=True)),
