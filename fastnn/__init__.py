@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from fastnn import data as data
     from fastnn import datasets as datasets
     from fastnn import distributed as distributed
+    from fastnn import interop as interop
+    from fastnn import models as models
     from fastnn import plot as plot
     from fastnn import sklearn as sklearn
     from fastnn import tables as tables
@@ -95,25 +97,11 @@ __all__ = [
     "use_backend",
 ]
 
-_WHEN_WANTED = ("backend", "data", "datasets", "distributed", "plot", "sklearn", "tables", "utils", "watch")
-_NOT_HERE = {
-    "applications": "there are no trained models; interop.from_keras and from_onnx take over what others have trained",
-    "load_model": "it is fastnn.load, or fastnn.models.load_model",
-    "ops": "arrays are NumPy's",
-    "preprocessing": "pad_sequences and to_categorical are in fastnn.utils",
-}
-
-
-def _unknown(name: str) -> str:
-    from fastnn._base.arguments import nearest
-
-    hint = f": {_NOT_HERE[name]}" if name in _NOT_HERE else nearest(name, __dir__())
-    return f"module 'fastnn' has no attribute {name!r}{hint}"
-
 
 def __dir__() -> list[str]:
-    return sorted((*__all__, *_WHEN_WANTED, "tune"))
+    wanted = ("backend", "data", "datasets", "distributed", "interop", "models", "plot", "sklearn", "tables", "utils")
+    return sorted((*__all__, *wanted, "tune", "watch"))
 
 
 if not TYPE_CHECKING:
-    __getattr__ = lazy.names(__name__, _MODULES, unknown=_unknown)[0]
+    __getattr__ = lazy.names(__name__, _MODULES, listed=__dir__)[0]

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from fastnn._base.arguments import flag, integer, nearest, shown
+from fastnn._base.arguments import flag, integer, shown
 from fastnn._base.arrays import dense_array, is_sparse, listed, numbers
 from fastnn._base.keywords import refuse
+from fastnn._base.lazy import not_here
 from fastnn._base.random import seed_models
 from fastnn._base.timeseries import Windows, timeseries
 from fastnn._base.types import StrPath
@@ -35,11 +36,6 @@ __all__ = [
     "to_categorical",
 ]
 SIDES = ("pre", "post")
-_NOT_HERE = {
-    "timeseries_dataset_from_array": "utils.timeseries(series, y, length=, horizon=) makes windows",
-    "image_dataset_from_directory": "datasets.read_image_folder(path) reads pictures",
-    "text_dataset_from_directory": "docs/howto/texts.md says how texts are read",
-}
 MOST_CLASSES = 2**31  # no model has as many; a row of them would fill the memory
 
 
@@ -280,8 +276,7 @@ def plot_model(
 
 
 def _unknown(name: str) -> object:
-    hint = f": {_NOT_HERE[name]}" if name in _NOT_HERE else nearest(name, __all__)
-    raise AttributeError(f"module 'fastnn.utils' has no attribute {name!r}{hint}")
+    raise not_here(__name__, name, __all__)
 
 
 if not TYPE_CHECKING:

@@ -10,13 +10,13 @@ Design: there is no lock here. Modules are made once by Python's own locks, whoe
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from types import ModuleType
+    from types import FrameType, ModuleType
 
 
 Key = TypeVar("Key")
@@ -24,7 +24,7 @@ Value = TypeVar("Value", covariant=True)
 
 
 def names(
-    package: str, *places: Mapping[str, str], unknown: Callable[[str], str] | None = None
+    package: str, *places: Mapping[str, str], listed: Callable[[], list[str]] | None = None
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """The functions ``__getattr__`` and ``__dir__`` of a package.
 
@@ -33,7 +33,7 @@ def names(
     package : its full name.
     *places : tables of the names that a module has, with spaces between them, by the module's name in the package; one
         that begins with a dot is beside the package, as in an import.
-    unknown : what to say to who asks for a name that is not there.
+    listed : gives the names that are shown, without it all.
 
     A module of the package is an attribute of it, too, whether or not it has been loaded.
     """
@@ -47,13 +47,36 @@ def names(
         is_one = name.isidentifier() and name[:2] != "__"  # "a.b" would be looked for in a package a
         if is_one and (module := _module(f"{package}.{name}")) is not None:
             return module
-        raise AttributeError(unknown(name) if unknown else f"module {package!r} has no attribute {name!r}")
+        raise not_here(package, name, shown())
 
-    def listed() -> list[str]:
+    def all_names() -> list[str]:
         there = vars(sys.modules[package])
-        return sorted({*there, *there.get("__all__", ()), *home})
+        own = (name for name in there if name[:2] == "__")  # and no modules that somebody has loaded
+        return sorted({*own, *there.get("__all__", ()), *home})
 
-    return of_package, listed
+    shown = listed or all_names
+    return of_package, shown
+
+
+def not_here(package: str, name: str, known: Iterable[str]) -> Exception:
+    """The error for who asks ``__getattr__`` of a package for a name that is not there.
+
+    Of ``from package import name`` Python drops what an ``AttributeError`` says, and an ``ImportError`` stays.
+    """
+    from fastnn._base import elsewhere
+
+    hint = elsewhere.instead(package, name, known)
+    if _imports(sys._getframe(2)):
+        return ImportError(f"cannot import name {name!r} from {package!r}{hint}", name=name)
+    return AttributeError(f"module {package!r} has no attribute {name!r}{hint}")
+
+
+def _imports(frame: FrameType) -> bool:
+    """Whether a frame stands at a ``from ... import ...``."""
+    from opcode import opmap
+
+    code, at = frame.f_code.co_code, frame.f_lasti
+    return 0 <= at < len(code) and code[at] == opmap.get("IMPORT_FROM")
 
 
 def _module(name: str) -> ModuleType | None:

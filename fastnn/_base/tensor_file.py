@@ -35,14 +35,14 @@ OTHER_FORMATS = (
 DTYPES: dict[str, np.dtype] = {"F32": np.dtype("<f4"), "F64": np.dtype("<f8")}
 
 
-def check_name(path: StrPath) -> str:
+def check_name(path: StrPath, read_by: str = "fastnn.load") -> str:
     """A name for a model file, or ``ValueError`` when its ending promises a format that is another's."""
     name = os.fsdecode(path)
     stem, ending = os.path.splitext(name)
     if ending[1:].lower() in OTHER_FORMATS:
         raise ValueError(
             f"{name}: model files are in the format safetensors and in no other; name it {stem}.safetensors, "
-            f"which fastnn.load reads"
+            f"which {read_by} reads"
         )
     return name
 
@@ -99,7 +99,10 @@ class TensorFile:
     def _header(self) -> tuple[dict[str, Any], int]:
         length = int.from_bytes(self._bytes(LENGTH), "little")
         if length > min(MOST_HEADER, self.size - LENGTH):
-            raise ValueError(f"its header would have {length} bytes")
+            begin = self._bytes(min(16, self.size - LENGTH))
+            is_one = begin[:1] == b"{" and length < MOST_HEADER
+            told = f"its header would have {length} bytes" if is_one else "it does not begin as a safetensors file"
+            raise ValueError(told)
         header = parse("header", self._bytes(length))
         if not isinstance(header, dict):
             raise ValueError(f"its header must be an object of JSON, got {shown(header)}")

@@ -33,7 +33,7 @@ class OneBatch:
         self.run = new_run(n, (0, 1), shuffle=False)
         self.sums = np.zeros((1, int(self.trainer.plan.header["n_sums"])))
         self.weights = Finite(self.trainer.memory.params)
-        self.params = {"epochs": 1, "initial_epoch": 0, "steps": 1, "n_samples": n, "batch_size": n}
+        self.params = {"epochs": 1, "initial_epoch": 0, "steps": 1, "n_samples": n, "batch_size": n, "verbose": 0}
 
     @property
     def fits(self) -> bool:

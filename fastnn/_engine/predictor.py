@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
@@ -17,6 +17,11 @@ from fastnn._plan.memory import Memory, allocate
 from fastnn._plan.plan import Plan
 
 Predict = Callable[..., np.ndarray]
+NO_STEP = (
+    "this predictor has no step: that is of recurrent and causal networks whose layers go on step by step, and not of "
+    "those that read all steps at once (Bidirectional, Flatten, a pooling over steps)"
+)
+UNPICKLED = "a predictor is neither pickled nor copied: pickle the model, and call its predictor() there"
 
 
 def make_predictor(plan: Plan, name: str, backend: ModuleType, state: State) -> Predict:
@@ -99,19 +104,27 @@ class Following:
         finally:
             standing.free.append(memory)
 
-    def check_array(self, name: str, array: object) -> None:
-        """Refuse what kernels do not take as it lies there."""
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(UNPICKLED)
+
+    @property
+    def step(self) -> NoReturn:
+        """None is there; see :class:`fastnn._engine.stepping.RecurrentPredictor`."""
+        raise AttributeError(NO_STEP)
+
+    def check_array(self, name: str, array: object, made: str | None = None) -> None:
+        """Refuse what kernels do not take as it lies there; ``made`` is how the user makes what they take."""
+        made = made or f"np.ascontiguousarray({name}, np.{self.dtype})"
         if not isinstance(array, np.ndarray):
-            hint = "; sparse rows go to model.predict" if is_sparse(array) else ""
-            raise TypeError(f"{name} must be an array, got {type(array).__name__}{hint}")
+            hint = "sparse rows go to model.predict" if is_sparse(array) else f"{made} makes one"
+            raise TypeError(f"{name} must be an array, got {type(array).__name__}; {hint}")
         check_mask(name, array)
         flags = array.flags
         if array.dtype != self.dtype or not (flags.c_contiguous and flags.aligned):
             fault = "" if flags.aligned else ", not aligned"
             fault += "" if flags.c_contiguous else ", not contiguous"
             raise TypeError(
-                f"{name} must be a C-contiguous array of {self.dtype}, got {array.dtype}{fault}; "
-                f"np.ascontiguousarray({name}, np.{self.dtype}) makes one"
+                f"{name} must be a C-contiguous array of {self.dtype}, got {array.dtype}{fault}; {made} makes one"
             )
 
     def rows_in(self, name: str, x: np.ndarray, shape: tuple[int, ...]) -> int | None:
@@ -127,7 +140,7 @@ class Following:
 
     def check_place(self, name: str, out: np.ndarray, shape: tuple[int, ...]) -> None:
         """Refuse what outputs of this shape cannot be written to."""
-        self.check_array(name, out)
+        self.check_array(name, out, f"np.empty({shape}, np.{self.dtype})")
         if out.shape != shape or not out.flags.writeable:
             raise ValueError(f"{name} must be writable and have shape {shape}, got {out.shape}")
 

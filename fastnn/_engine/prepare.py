@@ -5,14 +5,13 @@ Design: apart from ``Model``, because ``fit_many`` prepares many fits on shared 
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastnn._base import job
+from fastnn._base import job, users_line
 from fastnn._base.arguments import integer, number
 from fastnn._base.types import Stored
 from fastnn._engine.carrying import check_batches, usual_rows
@@ -21,11 +20,11 @@ from fastnn._engine.data import cut
 from fastnn._engine.fit import Fit
 from fastnn._engine.inference import evaluate
 from fastnn._engine.listeners import Listeners
+from fastnn._engine.meaning import warn_of_outputs
 from fastnn._engine.pace import ALL, BATCH_SIZE, Pace, check_verbose, checked_steps
 from fastnn._engine.streams import Stream
 from fastnn._engine.trainer import Choose, RowsTrainer, Trainer
 from fastnn._kernels.contract import Rows
-from fastnn._plan.passes import last_activation
 from fastnn.callbacks import Callback, Logs, ProgressBar
 from fastnn.callbacks import check as check_callbacks
 from fastnn.callbacks.progress import Progress
@@ -139,12 +138,11 @@ def make_trainer(
         trainee = replace(trainee, distribution=arguments.distribution)
     if arguments.elsewhere:
         trainee = replace(trainee, elsewhere=True)
-    _warn_of_one_share(trainee.compiled.layout)
+    warn_of_outputs(trainee.compiled)
     shuffled = data.source.is_shuffled if isinstance(data, Stream) else arguments.shuffle and len(data) > batch_size
     if shuffled and trainee.compiled.layout.carried:
-        warnings.warn(
-            "fit shuffles, and stateful layers take each batch for what follows the one before; give shuffle=False",
-            stacklevel=5,
+        users_line.warn(
+            "fit shuffles, and stateful layers take each batch for what follows the one before; give shuffle=False"
         )
     if isinstance(data, Stream):
         return _stream_trainer(trainee, data, batch_size, choose)
@@ -154,17 +152,6 @@ def make_trainer(
     from fastnn._engine.pieces import PassTrainer
 
     return PassTrainer(trainee, choose, data, batch_size, steps, arguments.shuffle)
-
-
-def _warn_of_one_share(layout: Layout) -> None:
-    """Warn where an output is a softmax over one number, which is 1 whatever comes, and learns nothing."""
-    for output, shape in enumerate(layout.output_shapes):
-        if shape[-1] == 1 and last_activation(layout, output) == "softmax":
-            warnings.warn(
-                f"the output {shape} is a softmax over one number, which is always 1: give it activation='sigmoid' for "
-                f"yes and no, or a unit for each class",
-                stacklevel=6,
-            )
 
 
 def _stream_trainer(trainee: Trainee, data: Stream, batch_size: int, choose: Choose) -> Trainer:

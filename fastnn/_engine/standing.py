@@ -75,6 +75,7 @@ class Standing:
             "steps": trainer.steps,
             "n_samples": trainer.n_samples,
             "batch_size": trainer.batch_size,
+            "verbose": self.progress.verbose,
         }
         if self.marked:
             self.history.params["resumes"] = True

@@ -13,6 +13,7 @@ import numpy as np
 
 from fastnn._base.arguments import integer
 from fastnn._base.arrays import of_reals, real_array
+from fastnn._engine.convert import of_rows
 from fastnn._engine.predictor import Predictor, lines_of
 from fastnn._engine.state import State
 from fastnn._plan.layout import Layout
@@ -81,7 +82,9 @@ class Stepper:
         x = x.reshape(()) if is_number else x
         n = len(x) if x.ndim == len(self.step_shape) + 1 else None
         if x.shape not in (self.step_shape, (n, *self.step_shape)):
-            raise ValueError(f"x must be one step {self.step_shape} or (n, *{self.step_shape}) of n, got {x.shape}")
+            raise ValueError(
+                f"x must be a step of shape {self.step_shape} or {of_rows(self.step_shape)}, got {x.shape}"
+            )
         if n == 0:
             raise ValueError("x is empty; at least one row is needed")
         if n != self.n:

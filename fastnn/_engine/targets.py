@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from fastnn._base import users_line
 from fastnn._base.arguments import number
 from fastnn._base.arrays import check_finite, dense_array, numbers, real_array
 from fastnn._engine.convert import MAX_SAMPLES
@@ -64,7 +64,9 @@ def _target_shape(label: str, came: Shape, n_samples: int, shape: Shape, loss: L
 def _one_answer(shape: Shape, came: Shape) -> str:
     """What makes an output over steps or an image one answer a row, where the targets are that."""
     if len(shape) > 1 and len(came) < 3:
-        return f"; the output is {shape} a row: Flatten() or a global pooling before the last layer makes one of it"
+        last = "a recurrent layer's return_sequences=False, " if len(shape) == 2 else ""
+        made = f"{last}Flatten() or a global pooling before the last layer makes one of it"
+        return f"; the output is {shape} a row: {made}"
     return ""
 
 
@@ -209,8 +211,7 @@ def warn_when_sorted(target: np.ndarray) -> None:
     column = target.reshape(len(target), -1)[:, 0]
     steps = np.diff(column)
     if len(column) > 2 and steps.any() and ((steps >= 0).all() or (steps <= 0).all()):
-        warnings.warn(
+        users_line.warn(
             "the targets are sorted, and validation_split takes the last rows: shuffle the rows first, "
-            "or give validation_data",
-            stacklevel=5,
+            "or give validation_data"
         )

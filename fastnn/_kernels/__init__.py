@@ -14,13 +14,12 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
-import sys
-import warnings
 from collections.abc import Iterator
 from contextvars import ContextVar
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from fastnn._base import users_line
 from fastnn._base.arguments import unknown_name
 from fastnn.errors import BackendError
 
@@ -164,7 +163,7 @@ def _select(plan: Plan, name: str) -> tuple[str, ModuleType]:
             _told.add(reason)
             _log("backend %r is passed over: %s", candidate, reason)
             if candidate == "cython" and why_not(candidate):
-                warnings.warn(SLOW, stacklevel=_depth())
+                users_line.warn(SLOW)
     raise BackendError("no backend supports this model")
 
 
@@ -179,14 +178,6 @@ def _log(message: str, *arguments: object) -> None:
     from logging import getLogger
 
     getLogger("fastnn").info(message, *arguments)
-
-
-def _depth() -> int:
-    """How many frames the caller's warning stands above the user's line."""
-    frame, depth = sys._getframe(1), 1
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] == "fastnn":
-        frame, depth = frame.f_back, depth + 1
-    return depth
 
 
 def get_backend() -> str:

@@ -145,13 +145,19 @@ class _Made:
 
 
 def last_activation(layout: Layout, output: int = 0) -> str | None:
-    """Name of the activation that an output comes from; what is idle in prediction changes nothing of what it means."""
+    """Name of the activation that an output comes from."""
+    last = last_operation(layout, output)
+    return last.activation.name if last else None
+
+
+def last_operation(layout: Layout, output: int = 0) -> Operation | None:
+    """What an output comes from; what is idle in prediction changes nothing of what it means."""
     graph = operations_of(layout)
     made_by = {placed.writes: placed for placed in graph.operations}
     placed = made_by.get(graph.outputs[output])
     while placed is not None and placed.operation.op.idle(placed.operation):
         placed = made_by.get(placed.reads[0])
-    return placed.operation.activation.name if placed else None
+    return placed.operation if placed else None
 
 
 def prune(graph: Graph) -> None:

@@ -66,5 +66,7 @@ def get(activation: object, **parameter: float) -> Activation:
         activation = lookup("activation", activation, ACTIVATIONS, ALIASES)
     if not isinstance(activation, Activation):
         mend = "; one of your own is a layer behind: Lambda(function, gradient=...)" if callable(activation) else ""
+        if isinstance(activation, int | float):
+            mend = "; a layer takes the number of its outputs alone, and that of its inputs follows from what it reads"
         raise TypeError(f"activation must be a name or a record of fastnn.activations, got {shown(activation)}{mend}")
     return activation.bind(**parameter)

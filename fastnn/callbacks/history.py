@@ -20,7 +20,7 @@ class History(Callback):
         has the values over its batches; NaN where there are none, and where training diverged.
     epoch : the epochs' numbers, from ``initial_epoch``.
     kept_epoch : index of the epoch whose weights the model has; None when no callback has settled it.
-    params : ``epochs``, ``steps`` (batches an epoch), ``batch_size``, ``n_samples``.
+    params : ``epochs``, ``steps`` (batches an epoch), ``verbose``, ``batch_size``, ``n_samples``.
     failed : whether an error ended the fit.
 
     >>> import numpy as np

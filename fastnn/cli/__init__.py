@@ -20,6 +20,9 @@ __all__ = ["main", "parser"]
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     _open_streams()
+    if not (sys.argv[1:] if argv is None else argv):
+        parser().print_help(sys.stderr)
+        return 2
     try:
         arguments = parser().parse_args(argv)
     except SystemExit as stop:

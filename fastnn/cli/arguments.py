@@ -11,7 +11,7 @@ from fastnn._version import __version__
 from fastnn.cli import tune_command
 from fastnn.cli.bench_options import bench_options
 from fastnn.cli.parsing import Parser
-from fastnn.cli.table_options import shards_option, stream_option, table_options
+from fastnn.cli.table_options import drop_option, shards_option, stream_option, table_options
 from fastnn.cli.values import (
     backend,
     class_weight,
@@ -151,6 +151,7 @@ def _train(commands: tune_command.Commands) -> None:
     p = _command(commands, "train", "fastnn.cli.train", "train a model and write it to a file", RULES)
     p.add_argument("data", metavar="DATA", help=DATA_HELP)
     p.add_argument("--target", metavar="COLUMN", help="the column to predict (tables only; digits knows its own)")
+    drop_option(p)
     _series(p)
     p.add_argument("--task", choices=("classify", "regress"), help="default: by the target, see below")
     _network(p)

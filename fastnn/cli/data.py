@@ -15,6 +15,7 @@ import numpy as np
 
 from fastnn._base.arguments import nearest, unknown_name
 from fastnn._base.reprs import counted
+from fastnn.cli.dropping import dropped
 from fastnn.cli.streams import TABLES
 from fastnn.datasets import read_idx_folder
 from fastnn.datasets.digits import TARGET, digits_images, digits_table
@@ -166,6 +167,18 @@ def _from_table(table: Table, target: str | None) -> Source:
     if target is None:
         raise ValueError(f"say with --target which column to predict; {table.source} has {_listed(table)}")
     return Source(table.source, table.without(target), table.columns.get(target), target)
+
+
+def without_dropped(source: Source, arguments: argparse.Namespace) -> Source:
+    """The rows without the columns that ``--drop`` names; of images a ``ValueError``."""
+    if not arguments.drop:
+        return source
+    table = source.features
+    if not isinstance(table, Table):
+        raise ValueError("--drop is for columns of tables, and these rows are images; leave it out")
+    for name in dropped(arguments, source.name, table.columns):
+        table = table.without(name)
+    return replace(source, features=table)
 
 
 def require_target(source: Source) -> Column:

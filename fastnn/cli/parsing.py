@@ -18,6 +18,19 @@ CALLED = {  # elsewhere
     "type": "--task",
     "proba": "--probabilities",
 }
+COMMANDS = {  # elsewhere
+    "explain": "evaluate MODEL DATA --report PAGE.html",
+    "score": "evaluate",
+    "test": "evaluate",
+    "fit": "train",
+    "infer": "predict",
+    "convert": "export",
+    "search": "tune",
+    "benchmark": "bench",
+    "show": "info",
+    "help": "--help",
+}
+USAGE_LINES = 4  # of more a line tells only what has to be there
 CHOICE = re.compile(r"invalid choice: '(.*)' \(choose from (.*)\)")
 
 
@@ -34,6 +47,11 @@ class Parser(argparse.ArgumentParser):
                 meant = CALLED.get(name.strip("-"), "")
                 hint = f" (did you mean {meant!r}?)" if meant in known else nearest(name, known)
                 self.error(f"there is no option {name}{hint}; {self.prog} --help lists all")
+        if rest and getattr(found, "data", None) is not None:
+            self.error(
+                f"there is one DATA, and got {rest[0]!r}, too; several files of a table are a folder of them or a "
+                f"pattern in quotes, such as 'data/*.csv'"
+            )
         return found, rest
 
     def error(self, message: str) -> NoReturn:
@@ -41,5 +59,15 @@ class Parser(argparse.ArgumentParser):
         choice = CHOICE.search(message)
         if choice:
             known = [name.strip(" '") for name in choice[2].split(",")]
-            message = message.replace(" (choose from", f"{nearest(choice[1], known)} (choose from", 1)
+            meant = COMMANDS.get(choice[1]) if "argument COMMAND" in message else None
+            hint = f" (did you mean '{self.prog} {meant}'?)" if meant else nearest(choice[1], known)
+            message = message.replace(" (choose from", f"{hint} (choose from", 1)
         super().error(message)
+
+    def format_usage(self) -> str:
+        """The usage, without its options where these would take a screen and hide what an error says below it."""
+        whole = super().format_usage()
+        if whole.count("\n") <= USAGE_LINES:
+            return whole
+        places = [action.metavar or action.dest for action in self._actions if not action.option_strings]
+        return f"usage: {self.prog} [options] {' '.join(map(str, places))}\n"

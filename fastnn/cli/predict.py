@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import csv
+import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ import fastnn
 from fastnn._base.arguments import nearest
 from fastnn._base.writing import write_atomically
 from fastnn.cli.data import Images, Source, damaged_files, read_source, reading_options
+from fastnn.cli.dropping import names_of
 from fastnn.cli.forecast import continued
 from fastnn.cli.output import check_output
 from fastnn.cli.streams import is_streamed
@@ -81,8 +82,23 @@ def open_model(arguments: argparse.Namespace) -> tuple[Model, Encoding]:
         fastnn.set_num_threads(arguments.threads)
     if arguments.backend:
         fastnn.set_backend(arguments.backend)
-    model = fastnn.load(arguments.model)
+    try:
+        model = fastnn.load(arguments.model)
+    except ValueError:
+        if _is_model(arguments.data):
+            raise ValueError(
+                f"{arguments.data} is the model, and {arguments.model} is none: MODEL stands before DATA"
+            ) from None
+        raise
     return model, Encoding.of(model)
+
+
+def _is_model(path: str) -> bool:
+    """Whether a file begins as a model does: with the length of its header, and the header."""
+    if not os.path.isfile(path):
+        return False
+    with open(path, "rb") as file:
+        return file.read(9)[8:] == b"{"
 
 
 def tell(notes: Iterable[str]) -> None:
@@ -101,7 +117,7 @@ def _read(arguments: argparse.Namespace, encoding: Encoding) -> tuple[Source, di
     if not arguments.keep:
         images = Images.like(encoding.features, damaged_files(arguments))
         return read_source(arguments.data, "test", encoding.target.name, known, images), {}
-    wanted = _names(arguments.keep)
+    wanted = names_of(arguments.keep)
     if not any(wanted):
         raise ValueError("--keep names no column; write names with commas between, or all")
     every = wanted == [ALL]
@@ -139,11 +155,6 @@ class _Everything(list[str]):
 
     def __contains__(self, name: object) -> bool:
         return True
-
-
-def _names(given: Sequence[str]) -> list[str]:
-    """Names from ``--keep``, with commas between; one with a comma in it stands in double quotes."""
-    return list(dict.fromkeys(name.strip() for line in csv.reader(given, skipinitialspace=True) for name in line))
 
 
 def _predicted(

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TextIO
 
 from fastnn._base.reprs import counted
+from fastnn.cli.dropping import dropped
 from fastnn.cli.networks import RECURRENT
 from fastnn.cli.texts import hints
 from fastnn.data.arrow import Tables
@@ -108,6 +109,8 @@ def opened(arguments: argparse.Namespace, text: Sequence[str] = ()) -> tuple[Tab
     tables, kept, left_out = with_late_texts(known, csv, arguments.target)
     tell_decimal(tables, arguments)
     columns = inputs_of(tables, arguments.target)
+    unwanted = dropped(arguments, arguments.data, columns)
+    columns = [name for name in columns if name not in unwanted]
     tables.check_columns(text)
     found = described(files, int(tables.rows.sum()), len(columns))
     print(f"{found} to predict {arguments.target!r} from, read while they train")

@@ -23,6 +23,17 @@ STREAM_HELP = (
 )
 
 
+DROP_HELP = (
+    "columns of a table not to learn from, with commas between, such as one that only names the rows; predict does not "
+    "need them"
+)
+
+
+def drop_option(p: argparse.ArgumentParser) -> None:
+    """Add ``--drop`` to a command that learns from tables."""
+    p.add_argument("--drop", metavar="COLUMNS", action="append", help=DROP_HELP)
+
+
 def table_options(p: argparse.ArgumentParser) -> None:
     """Add them to the command."""
     p.add_argument("--preset", choices=("quick", "default", "best"), help=PRESET_HELP)

@@ -17,7 +17,7 @@ from fastnn import optimizers, plot
 from fastnn._base.reprs import counted
 from fastnn._base.tensor_file import check_name
 from fastnn.activations.names import ActivationName
-from fastnn.cli.data import Images, damaged_files, read_source, reading_options
+from fastnn.cli.data import Images, damaged_files, read_source, reading_options, without_dropped
 from fastnn.cli.fit import Trained, fit_all
 from fastnn.cli.networks import RECURRENT, RECURRENT_RATE, default_network, has_hidden, hidden_layers, input_shape
 from fastnn.cli.output import check_output
@@ -88,7 +88,7 @@ def _train(
     images = Images(arguments.image_size, None, damaged_files(arguments))
     of_images = arguments.network not in (None, "mlp") or arguments.image_size or arguments.skip_damaged
     wanted = images if of_images and not arguments.window else None
-    source = read_source(arguments.data, "train", arguments.target, reading, wanted)
+    source = without_dropped(read_source(arguments.data, "train", arguments.target, reading, wanted), arguments)
     if arguments.target not in (None, source.target_name):
         raise ValueError(f"{source.name} has no columns by name, its target is the array y; leave --target out")
     if arguments.report:

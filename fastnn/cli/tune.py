@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import fastnn
 from fastnn._base.reprs import counted
 from fastnn._base.tensor_file import check_name
-from fastnn.cli.data import read_source, reading_options, require_target
+from fastnn.cli.data import read_source, reading_options, require_target, without_dropped
 from fastnn.cli.output import check_output
 from fastnn.cli.prepare import describe, usable_rows
 from fastnn.cli.streams import is_streamed
@@ -47,7 +47,7 @@ def _search(arguments: argparse.Namespace, plan: Plan, executor: ExecutorLike | 
 
         return tune_stream_rows(arguments, _seed(arguments), plan, executor, _say)
     reading = Reading(verbatim=[arguments.target], **reading_options(arguments))
-    source = read_source(arguments.data, "train", arguments.target, reading)
+    source = without_dropped(read_source(arguments.data, "train", arguments.target, reading), arguments)
     if not isinstance(source.features, Table):
         raise ValueError("tune is for tables, and these rows are images; fastnn train learns them")
     source, task, reason, _ = usable_rows(source, arguments)

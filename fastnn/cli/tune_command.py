@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from fastnn.cli.table_options import workers_option
+from fastnn.cli.table_options import drop_option, workers_option
 from fastnn.cli.values import real, whole
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def add(
     p = command(commands, "tune", "fastnn.cli.tune", "search the best settings for a table, and train a model", EPILOG)
     p.add_argument("data", metavar="DATA", help=data)
     p.add_argument("--target", metavar="COLUMN", help="the column to predict")
+    drop_option(p)
     p.add_argument("--task", choices=("classify", "regress"), help="default: by the target, as of train")
     p.add_argument("--trials", type=whole(low=1), default=50, metavar="N", help="settings to try, default 50")
     p.add_argument("--time-limit", type=real(0, open_low=True), metavar="SECONDS", help="of the whole search")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Initializer(Listed):
-    """Base of all initialisers; an object is called with a shape, a seed and a stream.
+    """Base of all initialisers; an object is called with a shape, and with the seed and the stream of its parameter.
 
     Random ones take ``seed``, a whole number that replaces the model's; None leaves the draw to the model.
     """
@@ -29,7 +29,7 @@ class Initializer(Listed):
     def __init_subclass__(cls) -> None:
         refuse_subclass(cls, "an initializer", "draw the weights yourself and hand them to model.set_weights")
 
-    def __call__(self, shape: tuple[int, ...], seed: int, stream: int) -> np.ndarray:
+    def __call__(self, shape: tuple[int, ...], seed: int = 0, stream: int = 0) -> np.ndarray:
         """Float64 array of ``shape``; ``stream`` is the number of the parameter in its model."""
         raise NotImplementedError
 
@@ -61,7 +61,7 @@ class Constant(Initializer):
     def __post_init__(self) -> None:
         number("value", self.value)
 
-    def __call__(self, shape: Sequence[int], seed: int, stream: int) -> np.ndarray:
+    def __call__(self, shape: Sequence[int], seed: int = 0, stream: int = 0) -> np.ndarray:
         return np.full(shape, float(self.value))
 
 
@@ -72,7 +72,7 @@ class Zeros(Initializer):
 
     stored_name = "zeros"
 
-    def __call__(self, shape: Sequence[int], seed: int, stream: int) -> np.ndarray:
+    def __call__(self, shape: Sequence[int], seed: int = 0, stream: int = 0) -> np.ndarray:
         return np.zeros(shape)
 
 
@@ -83,7 +83,7 @@ class Ones(Initializer):
 
     stored_name = "ones"
 
-    def __call__(self, shape: Sequence[int], seed: int, stream: int) -> np.ndarray:
+    def __call__(self, shape: Sequence[int], seed: int = 0, stream: int = 0) -> np.ndarray:
         return np.ones(shape)
 
 
@@ -104,7 +104,7 @@ class Identity(Initializer):
     def __post_init__(self) -> None:
         number("gain", self.gain)
 
-    def __call__(self, shape: Sequence[int], seed: int, stream: int) -> np.ndarray:
+    def __call__(self, shape: Sequence[int], seed: int = 0, stream: int = 0) -> np.ndarray:
         if len(shape) != 2:
             raise ValueError(f"identity needs a parameter of rank 2, got shape {shape}")
         rows, columns = shape

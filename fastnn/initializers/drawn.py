@@ -41,7 +41,7 @@ class RandomUniform(Initializer):
         number("minval", self.minval)
         number("maxval", self.maxval)
 
-    def __call__(self, shape: Sequence[int], seed: int, stream: int) -> np.ndarray:
+    def __call__(self, shape: Sequence[int], seed: int = 0, stream: int = 0) -> np.ndarray:
         seed = seed if self.seed is None else self.seed
         return draws.uniform(self.minval, self.maxval, shape, seed, stream)
 
@@ -69,7 +69,7 @@ class RandomNormal(Initializer):
         number("mean", self.mean)
         number("stddev", self.stddev, low=0.0)
 
-    def __call__(self, shape: Sequence[int], seed: int, stream: int) -> np.ndarray:
+    def __call__(self, shape: Sequence[int], seed: int = 0, stream: int = 0) -> np.ndarray:
         seed = seed if self.seed is None else self.seed
         return draws.normal(self.mean, self.stddev, shape, seed, stream)
 
@@ -97,7 +97,7 @@ class TruncatedNormal(Initializer):
         number("mean", self.mean)
         number("stddev", self.stddev, low=0.0)
 
-    def __call__(self, shape: Sequence[int], seed: int, stream: int) -> np.ndarray:
+    def __call__(self, shape: Sequence[int], seed: int = 0, stream: int = 0) -> np.ndarray:
         seed = seed if self.seed is None else self.seed
         return draws.cut_normal(self.mean, self.stddev, shape, seed, stream)
 
@@ -130,7 +130,7 @@ class Orthogonal(Initializer):
         check_seed(self.seed)
         number("gain", self.gain)
 
-    def __call__(self, shape: Sequence[int], seed: int, stream: int) -> np.ndarray:
+    def __call__(self, shape: Sequence[int], seed: int = 0, stream: int = 0) -> np.ndarray:
         seed = seed if self.seed is None else self.seed
         if len(shape) < 2:
             raise ValueError(f"orthogonal needs a parameter of rank 2 or more, got shape {shape}")

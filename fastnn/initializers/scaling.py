@@ -71,7 +71,7 @@ class VarianceScaling(Initializer):
     def __hash__(self) -> int:
         return hash((self.scale, self.mode, self.distribution, self.seed))
 
-    def __call__(self, shape: Sequence[int], seed: int, stream: int) -> np.ndarray:
+    def __call__(self, shape: Sequence[int], seed: int = 0, stream: int = 0) -> np.ndarray:
         seed = seed if self.seed is None else self.seed
         fan_in, fan_out = fans(shape)
         fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]

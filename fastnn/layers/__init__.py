@@ -154,13 +154,5 @@ __all__ = [
 ]
 
 
-def _unknown(name: str) -> str:
-    """Say which layers there are to who asks for one of Keras' others."""
-    from fastnn._base.arguments import nearest
-    from fastnn.layers.known import LAYERS
-
-    return f"fastnn.layers has no layer {name!r}{nearest(name, LAYERS)}; it has {', '.join(LAYERS)}"
-
-
 if not TYPE_CHECKING:
-    __getattr__, __dir__ = lazy.names(__name__, _LAYERS, _OTHERS, unknown=_unknown)
+    __getattr__, __dir__ = lazy.names(__name__, _LAYERS, _OTHERS)

@@ -10,6 +10,7 @@ from fastnn._ops.merge import Join
 from fastnn.layers.described import Described
 from fastnn.layers.parameter import Shape
 from fastnn.layers.parts import Parts
+from fastnn.layers.windows import no_sequence
 
 if TYPE_CHECKING:
     from fastnn.layers.edges import Edge
@@ -48,7 +49,7 @@ class Attending(Described):
         if len(shapes) != wanted:
             raise ValueError(f"{self!r} reads a query and a value, and may read a key and a mask, got {told}")
         if any(len(shape) != 2 for shape in shapes):
-            raise ValueError(f"{self!r} takes sequences (steps, features), got {told}")
+            raise no_sequence(self, *shapes)
         if "key" in options and shapes[2][0] != shapes[1][0]:
             raise ValueError(f"{self!r} needs as many keys as values, got {told}")
         if "mask" in options and shapes[-1] not in ((shapes[0][0], shapes[1][0]), (1, shapes[1][0])):

@@ -205,7 +205,8 @@ class RandomRotation(Interpolating):
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
-        self._settle(factor=_factor("factor", self.factor, low=-1.0, high=1.0))
+        degrees = "factor (a share of a full turn: 30 degrees are 30 / 360)"
+        self._settle(factor=_factor(degrees, self.factor, low=-1.0, high=1.0))
 
     def operations(self, shape: Shape) -> tuple[Operation, ...]:
         return (self._read(shape, warp.ROTATE, _range(self.factor)),)

@@ -12,6 +12,8 @@ from typing import Any, NoReturn
 
 from fastnn._base.arguments import shown
 
+OF_YOUR_OWN = "Lambda(function, gradient=...) computes what you like"
+
 
 class Edge:
     """The output of a layer in a graph.
@@ -36,7 +38,8 @@ class Edge:
     ((None, 8), <edge (None, 8) of 'hidden'>)
 
     Edges of one shape are added, subtracted and multiplied number by number, as the layers ``Add``, ``Subtract`` and
-    ``Multiply`` do; with numbers, by which they may be divided, as ``Rescaling`` does.
+    ``Multiply`` do; with numbers, by which they may be divided, as ``Rescaling`` does. ``abs(h)`` and ``h ** 2`` are a
+    ``Maximum`` and a ``Multiply``.
 
     >>> 1 - h / 2
     <edge (None, 8) of 'Rescaling(scale=-1.0, offset=1.0)'>
@@ -99,6 +102,20 @@ class Edge:
 
     def __neg__(self) -> Edge:
         return self._scaled(-1)
+
+    def __abs__(self) -> Edge:
+        return self._joined("Maximum", -self)
+
+    def __pow__(self, power: object) -> Edge:
+        if power != 2:
+            raise TypeError(f"{self!r} is squared by ** 2, and has no power {shown(power)}; {OF_YOUR_OWN}")
+        return self._joined("Multiply", self)
+
+    def __getitem__(self, places: object) -> NoReturn:
+        raise TypeError(
+            f"{self!r} has no slices: Cropping1D and Cropping2D leave places out, a recurrent layer's "
+            f"return_sequences=False gives its last step; {OF_YOUR_OWN}"
+        )
 
     __radd__, __rmul__ = __add__, __mul__
     __array_ufunc__ = None  # NumPy's numbers and arrays leave it to the edge what they do together

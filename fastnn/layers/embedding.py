@@ -14,6 +14,7 @@ from fastnn.layers.arguments import ConstraintLike, InitializerLike, Regularizer
 from fastnn.layers.described import Described, described
 from fastnn.layers.parameter import Parameter, Shape
 from fastnn.layers.settling import parameter, settle
+from fastnn.layers.windows import no_sequence
 
 
 @described
@@ -117,7 +118,7 @@ class Masking(Described):
 
     def output_shape(self, shape: Shape) -> Shape:
         if len(shape) < 2:
-            raise ValueError(f"{self!r} takes sequences (steps, features), got the shape {tuple(shape)}")
+            raise no_sequence(self, shape)
         return shape
 
     def operations(self, shape: Shape) -> tuple[Operation, ...]:

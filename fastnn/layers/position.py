@@ -11,6 +11,7 @@ from fastnn.layers.arguments import InitializerLike, ShapeLike, default
 from fastnn.layers.described import Described, described
 from fastnn.layers.parameter import OPEN, OTHER, Parameter, Shape
 from fastnn.layers.settling import settle
+from fastnn.layers.windows import no_sequence
 
 
 @described
@@ -44,7 +45,9 @@ class PositionEmbedding(Described):
         settle(self, sequence_length=integer("sequence_length", self.sequence_length, low=1))
 
     def output_shape(self, shape: Shape) -> Shape:
-        if len(shape) != 2 or (shape[0] > self.sequence_length and shape[0] not in (OPEN, OTHER)):
+        if len(shape) != 2:
+            raise no_sequence(self, shape)
+        if shape[0] > self.sequence_length and shape[0] not in (OPEN, OTHER):
             raise ValueError(f"{self!r} takes sequences (steps, features) of at most that length, got {tuple(shape)}")
         return shape
 

@@ -209,7 +209,7 @@ class UnitForget(Initializer):
 
     of: Initializer
 
-    def __call__(self, shape: Shape, seed: int, stream: int) -> np.ndarray:
+    def __call__(self, shape: Shape, seed: int = 0, stream: int = 0) -> np.ndarray:
         made = np.array(self.of(shape, seed, stream))
         made[shape[0] // 4 : shape[0] // 2] = 1
         return made

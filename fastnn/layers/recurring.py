@@ -18,6 +18,7 @@ from fastnn.layers.parameter import Parameter, Shape
 from fastnn.layers.parts import Parts
 from fastnn.layers.settling import parameter, settle
 from fastnn.layers.steps import StateAsStep, StepForm
+from fastnn.layers.windows import no_sequence
 
 if TYPE_CHECKING:
     from fastnn._ops.base import Op
@@ -121,10 +122,7 @@ class Recurrent(Carrying, Described):
 
     def _check_shapes(self, shape: Shape, starts: tuple[Shape, ...]) -> None:
         if len(shape) != 2:
-            raise ValueError(
-                f"{self!r} takes sequences (steps, features), got the shape {tuple(shape)}; Reshape makes such, and "
-                f"Input((steps, features)) says so"
-            )
+            raise no_sequence(self, shape)
         wanted = [(self.units,)] * self.cell.n_states
         if starts and list(starts) != wanted:
             raise ValueError(

@@ -59,7 +59,7 @@ class Given(Initializer):
 
     values: tuple[float, ...]
 
-    def __call__(self, shape: Shape, seed: int, stream: int) -> np.ndarray:
+    def __call__(self, shape: Shape, seed: int = 0, stream: int = 0) -> np.ndarray:
         return np.reshape(np.array(self.values, np.float64), shape)
 
 

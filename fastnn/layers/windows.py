@@ -17,6 +17,7 @@ from fastnn.layers.parameter import Shape
 
 PADDINGS = ("valid", "same", "causal")
 AXES = {1: "(steps, channels)", 2: "(height, width, channels)"}
+BEHIND_RECURRENT = "a recurrent layer before it gives all steps with return_sequences=True"
 MOST = 2**31 - 1  # of any size: products of a few of them are far within int64, or refused
 MOST_PADDED = 2**40  # numbers of an image with what windows read around it: more than any machine holds
 
@@ -60,7 +61,16 @@ def check_rank(layer: object, shape: Shape, rank: int) -> None:
     """Refuse a sample of another rank."""
     if len(shape) != rank + 1:
         hint = f"; a last axis of one channel: Reshape({(*shape, 1)})" if len(shape) == rank else ""
+        hint += f", and {BEHIND_RECURRENT}" if len(shape) == rank == 1 else ""
         raise ValueError(f"{layer!r} takes samples {AXES[rank]}, got the shape {tuple(shape)}{hint}")
+
+
+def no_sequence(layer: object, *shapes: Shape, wanted: str = "(steps, features)") -> ValueError:
+    """The error of a layer over steps for samples without: what makes some of them."""
+    told = " and ".join(map(str, shapes)) if len(shapes) > 1 else f"the shape {shapes[0]}"
+    is_flat = any(len(shape) == 1 for shape in shapes)
+    hint = f"; {BEHIND_RECURRENT}, and Reshape((-1, 1)) makes steps of single numbers" if is_flat else ""
+    return ValueError(f"{layer!r} takes sequences {wanted}, got {told}{hint}")
 
 
 @dataclass(frozen=True)

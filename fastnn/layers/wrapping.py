@@ -18,6 +18,7 @@ from fastnn.layers.parameter import Parameter, Shape
 from fastnn.layers.parts import Parts
 from fastnn.layers.recurring import Recurrent, with_states
 from fastnn.layers.settling import settle
+from fastnn.layers.windows import no_sequence
 
 if TYPE_CHECKING:
     from fastnn.layers.edges import Edge, Edges, Masks
@@ -232,7 +233,7 @@ class TimeDistributed(Described):
 
     def _inside(self, shape: Shape) -> Shape:
         if len(shape) < 2:
-            raise ValueError(f"{self!r} takes sequences (steps, ...), got the shape {tuple(shape)}")
+            raise no_sequence(self, shape, wanted="(steps, ...)")
         return shape[1:]
 
     def output_shape(self, shape: Shape) -> Shape:

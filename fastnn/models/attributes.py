@@ -41,6 +41,24 @@ ELSEWHERE = {  # what other libraries have under these names
     "train": "model.fit(x, y)",
     "partial_fit": "model.train_on_batch(x, y)",
     "adapt": "Normalization().adapt(x) is a layer's",
+    "eval": "nothing to say: dropout acts in fit, train_on_batch and gradients, never in predict or model(x)",
+    "zero_grad": "nothing to say: model.gradients(x, y) gives new gradients in each call",
+    "named_parameters": "zip(model.weight_names(), model.get_weights())",
+    "requires_grad_": "layer.trainable = False, or model.trainable = False",
+    "modules": "model.layers",
+    "children": "model.layers",
+    "add_loss": "regularizers of layers, activity_regularizer too, add to the loss; any other is a loss of compile, or "
+    "its slope dy of model.gradients(x, dy=dy)",
+    "add_metric": "call compile(metrics=...)",
+    "fit_generator": "model.fit(generator)",
+    "predict_generator": "model.predict(generator)",
+    "evaluate_generator": "model.evaluate(generator)",
+    "coefs_": "model.get_weights()",
+    **dict.fromkeys(("to", "cuda", "cpu"), "everything is computed on the CPU; make the model with dtype="),
+    **dict.fromkeys(("half", "float", "double"), "make the model with dtype="),
+    **dict.fromkeys(
+        ("train_step", "test_step", "compute_loss"), "model.gradients(x, y) and model.apply_gradients(grads)"
+    ),
 }
 NEVER_CALLED = ("call", "forward", "train_step", "test_step", "predict_step", "compute_loss", "compute_metrics")
 

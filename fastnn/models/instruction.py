@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from fastnn import metrics as metric_definitions
+from fastnn._base import users_line
 from fastnn._base.arguments import shown
 from fastnn._base.arrays import listed
 from fastnn._base.types import Config, Stored
@@ -92,10 +92,7 @@ def _metrics(name: str, stored: dict[str, object], custom: Mapping[str, object],
     entries = listed(name, stored[name], "metrics")
     if not several:
         return _known(name, entries, custom)
-    found = []
-    for entry in entries:  # in a loop, for the warning below counts frames up to who loads
-        found.append(_known(name, entry, custom))
-    return found
+    return [_known(name, entry, custom) for entry in entries]
 
 
 def _known(name: str, stored: Stored, custom: Mapping[str, object]) -> list[Any]:
@@ -109,10 +106,9 @@ def _known(name: str, stored: Stored, custom: Mapping[str, object]) -> list[Any]
             continue
         if not isinstance(own, str):
             raise TypeError(f"a metric of a user's own must have a name, got {shown(own)}")
-        warnings.warn(
+        users_line.warn(
             f"the model was saved with a metric of your own, {shown(own)}, and goes on without it; "
-            f"give load(..., custom_objects={{{shown(own)}: ...}}) to keep it",
-            stacklevel=6,
+            f"custom_objects={{{shown(own)}: ...}} of the same call keeps it"
         )
     return found
 

@@ -115,7 +115,8 @@ class Predicting(OwnLoops):
         """On data, :meth:`predict`; on edges, the edges of the outputs in a graph around this model.
 
         With ``training`` dropout acts as in training, with other masks in each call; they follow from the seed and the
-        number of such calls. Weights do not change.
+        number of such calls, and moving statistics (of BatchNormalization) follow the rows. Weights that are trained do
+        not change.
         """
         if type(x) is not np.ndarray and is_edges(x):
             return self.called(x)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import warnings
 from collections.abc import Iterator
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastnn import optimizers
+from fastnn._base import users_line
 from fastnn._base.arguments import integer
 from fastnn._base.reprs import in_a_line
 from fastnn._base.stored import difference
@@ -186,9 +186,8 @@ def backend_of(model: Fitting, found: Found | None, asked: str | None) -> str | 
     if wanted in (None, "auto"):
         return wrote if isinstance(wrote, str) else asked
     if wanted != wrote:
-        warnings.warn(
+        users_line.warn(
             f"{found.path} was written by the backend {wrote}, and {wanted} goes on: the result is not to the last bit "
-            f"that of a fit without a break",
-            stacklevel=4,
+            f"that of a fit without a break"
         )
     return asked

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from fastnn._base import users_line
 from fastnn._base.arguments import shown
 from fastnn._base.arrays import listed
 from fastnn._base.stored import parse
@@ -64,7 +64,7 @@ def load_weights(model: Network, path: StrPath, skip_mismatch: bool = False, by_
             raise ValueError(f"{pairs.skipped[0]}; skip_mismatch=True leaves such layers as they are")
         model.set_weights_at(pairs.places, [file.array(name) for name in pairs.names])
     if pairs.skipped:
-        warnings.warn(f"load_weights left layers as they were: {'; '.join(pairs.skipped)}", stacklevel=3)
+        users_line.warn(f"load_weights left layers as they were: {'; '.join(pairs.skipped)}")
 
 
 def _groups(items: Sequence[Item], layout: Layout, known: Sequence[str]) -> Groups:

@@ -32,6 +32,10 @@ _REPLACED = {
     "decay": "give a schedule of fastnn.optimizers.schedules as learning_rate",
     "iterations": "the model counts its updates: model.step",
     "variables": "the state is model.slots",
+    "param_groups": "set optimizer.learning_rate; learning_rate_factors= gives layers rates of their own",
+    "state_dict": "model.save(path) writes the state, too",
+    **dict.fromkeys(("step", "apply", "apply_gradients", "minimize"), "model.apply_gradients(grads) makes an update"),
+    "zero_grad": "nothing to say: model.gradients(x, y) gives new gradients in each call",
     "exclude_from_weight_decay": "give weight_decay_factors={'dense/bias': 0.0}, a factor for each layer or variable "
     "by name, where the optimizer is made",
 }

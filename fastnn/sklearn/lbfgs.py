@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-import warnings
 from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING
@@ -20,7 +19,7 @@ from sklearn.utils.optimize import _check_optimize_result
 from threadpoolctl import ThreadpoolController
 
 from fastnn import _kernels
-from fastnn._base import interrupts
+from fastnn._base import interrupts, users_line
 from fastnn._engine.entries import NAN
 from fastnn._engine.listeners import Errors, Listeners
 from fastnn._engine.plans import take_memory
@@ -119,7 +118,7 @@ class Solver:
         finally:
             self._end(errors, result)
         if isinstance(errors.first, KeyboardInterrupt):
-            warnings.warn("Training interrupted by user.", stacklevel=5)
+            users_line.warn("Training interrupted by user.")
             return
         errors.raise_first()
 
@@ -165,7 +164,7 @@ class Solver:
     def _begin(self) -> None:
         est, n = self.estimator, len(self.objective.data)
         self.deadline = None if est.time_limit is None else time.monotonic() + est.time_limit
-        counts = {"initial_epoch": 0, "steps": 1, "n_samples": n, "batch_size": n}
+        counts = {"initial_epoch": 0, "steps": 1, "n_samples": n, "batch_size": n, "verbose": int(est.verbose)}
         self.history.params = {"epochs": est.max_iter, **counts}
         est.model_.history, est.model_.stop_training = self.history, False
         self.listeners.introduce(est.model_, self.history.params)

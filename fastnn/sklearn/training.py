@@ -7,12 +7,12 @@ native call; a hook at epochs is added only for what has to be done there (score
 from __future__ import annotations
 
 import math
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sklearn.exceptions import ConvergenceWarning
 
+from fastnn._base import users_line
 from fastnn._engine.fit import Fit
 from fastnn._engine.prepare import check_arguments
 from fastnn._engine.stop import Stop
@@ -90,9 +90,7 @@ class Stochastic:
         if wanted == "auto":
             return min(200, n)
         if wanted > n:
-            warnings.warn(
-                "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped", stacklevel=6
-            )
+            users_line.warn("Got `batch_size` less than 1 or larger than sample size. It is going to be clipped")
         return min(int(wanted), n)
 
     def _stop(self) -> Stop | None:
@@ -116,7 +114,7 @@ class Stochastic:
         try:
             self.fit()
         except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", stacklevel=5)
+            users_line.warn("Training interrupted by user.")
             self.converged = True
         except DivergenceError as error:
             self._diverged(error)
@@ -124,11 +122,10 @@ class Stochastic:
             self._finish()
         reached = est.n_iter_ == est.max_iter and not est.model_.stop_training
         if reached and not self.incremental and not self.converged:
-            warnings.warn(
+            users_line.warn(
                 f"Stochastic Optimizer: Maximum iterations ({est.max_iter}) reached and the optimization hasn't "
                 f"converged yet.",
                 ConvergenceWarning,
-                stacklevel=5,
             )
 
     def _finish(self) -> None:
@@ -146,7 +143,7 @@ class Stochastic:
         self.converged = True
         if not est.early_stopping:
             raise ValueError(NOT_FINITE) from error
-        warnings.warn(f"{error} The best weights are restored.", ConvergenceWarning, stacklevel=6)
+        users_line.warn(f"{error} The best weights are restored.", ConvergenceWarning)
 
     def count(self, losses: list[float]) -> None:
         """Take the losses of epochs into the estimator's records."""

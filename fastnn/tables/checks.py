@@ -48,10 +48,11 @@ def identifier_notes(columns: Mapping[str, Column]) -> list[str]:
 
     >>> from fastnn.tables import table_of_frame
     >>> identifier_notes(table_of_frame({"customer_id": range(5000, 5100)}).columns)[0]
-    "column 'customer_id': another number in every row, which seems to name it; leave it out if it does"
+    "column 'customer_id': another number in every row, which seems to name it; leave it out if it does (--drop on the \
+command line)"
     """
     found = [name for name, column in columns.items() if isinstance(column, Numbers) and _names_rows(name, column)]
-    what = "another number in every row, which seems to name it; leave it out if it does"
+    what = "another number in every row, which seems to name it; leave it out if it does (--drop on the command line)"
     return [f"{listed(found)}: {what}"] if found else []
 
 

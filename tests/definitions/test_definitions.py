@@ -273,3 +273,9 @@ def test_numbers_of_numpy_are_numbers():
 def test_unknown_names_list_what_there_is():
     with pytest.raises(ValueError, match=r"did you mean 'alpha'\?.*known: alpha, beta"):
         arguments.lookup("letter", "alpa", {"beta": 1, "alpha": 2})
+
+
+@pytest.mark.parametrize("name", sorted(initializers.INITIALIZERS))
+def test_an_initializer_is_called_with_a_shape_alone(name):
+    made = initializers.get(name)
+    assert np.array_equal(made((3, 4)), made((3, 4), seed=0, stream=0))

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import copy
+import importlib
+import pickle
+import re
+
 import numpy as np
 import pytest
 
 import fastnn
 from fastnn import Input, Sequential, callbacks, utils
+from fastnn._base import elsewhere
 from fastnn.cli.parsing import CALLED
-from fastnn.layers import Dense, Layer
+from fastnn.interop import save_torch_weights
+from fastnn.layers import GRU, LSTM, Add, Attention, Conv1D, Dense, Layer, RandomRotation
 
 X, Y = np.ones((40, 2)), np.zeros((40, 1))
 
@@ -17,6 +24,17 @@ def built() -> Sequential:
     model = Sequential([Dense(2, input_shape=(2,)), Dense(1)], seed=0)
     model.compile("sgd", "mse")
     return model
+
+
+def fitted(*layers: Layer, x):
+    model = Sequential(layers, seed=0)
+    model.compile("sgd", "mse")
+    model.fit(x, Y, verbose=0)
+
+
+def of_two():
+    a, b = Input((2,)), Input((2,))
+    return fastnn.Model([a, b], Add()([a, b]))
 
 
 def monitored(name: str):
@@ -43,6 +61,31 @@ STUMBLES = {
         TypeError,
         r"float32, got float64; np.ascontiguousarray\(x, np.float32\) makes one",
     ),
+    "a list for a predictor": (
+        lambda: built().predictor()([1.0, 2.0]),
+        TypeError,
+        r"got list; np.ascontiguousarray\(x, np.float32\) makes one",
+    ),
+    "float64 for what a predictor writes to": (
+        lambda: built().predictor()(X[0].astype("float32"), out=np.empty(1)),
+        TypeError,
+        r"out must be .*, got float64; np.empty\(\(1,\), np.float32\) makes one",
+    ),
+    "a step of a network without": (lambda: built().predictor().step(X[0]), AttributeError, "recurrent and causal"),
+    "a step of another width": (
+        lambda: Sequential([GRU(2, input_shape=(5, 3))]).predictor().step(X[0]),
+        ValueError,
+        r"x must be a step of shape \(3,\) or \(n, 3\), got \(2,\)",
+    ),
+    "a predictor in a pickle": (lambda: pickle.dumps(built().predictor()), TypeError, "pickle the model"),
+    "a copy of a predictor": (lambda: copy.copy(of_two().predictor()), TypeError, "pickle the model"),
+    "units as of PyTorch": (lambda: Dense(20, 64), TypeError, "takes the number of its outputs alone"),
+    "a turn in degrees": (lambda: RandomRotation(30), ValueError, "30 degrees are 30 / 360"),
+    "a file of PyTorch": (
+        lambda: save_torch_weights(built(), "weights.pt"),
+        ValueError,
+        "weights.safetensors, which safetensors.torch.load_file reads",
+    ),
     "pairs as of Keras": (
         lambda: (m := built()).apply_gradients(zip(m.gradients(X, Y)[1], m.trainable_variables, strict=True)),
         TypeError,
@@ -57,11 +100,86 @@ STUMBLES = {
     "a slip in what is monitored": (lambda: monitored("val_los"), ValueError, "did you mean 'val_loss'"),
     "shares as of scikit-learn": (lambda: built().predict_proba(X), AttributeError, "'predict_proba': predict gives"),
     "what PyTorch has": (lambda: built().state_dict(), AttributeError, r"model.get_weights\(\)"),
+    "what PyTorch says before it predicts": (lambda: built().eval(), AttributeError, "dropout acts in fit"),
+    "what PyTorch says before gradients": (lambda: built().zero_grad(), AttributeError, "new gradients in each call"),
+    "a step as of PyTorch": (lambda: built().optimizer.step(), AttributeError, r"model.apply_gradients\(grads\)"),
+    "a step as of Keras": (lambda: built().train_step(X), AttributeError, r"model.gradients\(x, y\)"),
     "trained models": (lambda: fastnn.applications, AttributeError, "from_keras"),
     "load_model": (lambda: fastnn.load_model, AttributeError, "fastnn.load"),
     "windows under Keras' name": (lambda: utils.timeseries_dataset_from_array, AttributeError, r"utils.timeseries\("),
+    "recurrent layers in a row": (
+        lambda: Sequential([LSTM(4, input_shape=(5, 2)), GRU(3)]),
+        ValueError,
+        r"got the shape \(4,\); a recurrent layer before it gives all steps with return_sequences=True",
+    ),
+    "attention behind a recurrent layer": (
+        lambda: Attention()([LSTM(4)(Input((5, 2))), Input((5, 4))]),
+        ValueError,
+        "return_sequences=True",
+    ),
+    "a convolution behind a recurrent layer": (
+        lambda: Sequential([LSTM(4, input_shape=(5, 2)), Conv1D(3, 2)]),
+        ValueError,
+        "return_sequences=True",
+    ),
+    "an answer for each step": (
+        lambda: fitted(LSTM(4, return_sequences=True, input_shape=(5, 2)), Dense(1), x=np.ones((40, 5, 2))),
+        ValueError,
+        r"the output is \(5, 1\) a row: a recurrent layer's return_sequences=False, Flatten",
+    ),
     "a slip in utils": (lambda: utils.to_categorial, AttributeError, "did you mean 'to_categorical'"),
 }
+
+
+def lines():
+    """Names of other libraries, as the package and the name with what is said of it."""
+    for package, text in elsewhere.HERE.items():
+        for line in filter(None, map(str.strip, text.split("\n"))):
+            names, _, _ = line.partition(" | ")
+            yield from ((package, name) for name in names.split())
+
+
+@pytest.mark.parametrize(("package", "name"), list(lines()))
+def test_a_name_of_another_library_leads_to_one_that_is_here(package, name):
+    home = importlib.import_module(package)
+    with pytest.raises(AttributeError, match=f"has no attribute {name!r}: ") as told:
+        getattr(home, name)
+    hint = str(told.value).partition("': ")[2]
+    assert "@" not in hint
+    single = hint.removeprefix("it is ")
+    assert not single.isidentifier() or hasattr(home, single)
+    for path in re.findall(r"fastnn\.[a-z_A-Z0-9.]*[a-zA-Z0-9]", hint):
+        found = fastnn
+        for part in path.split(".")[1:]:
+            found = getattr(found, part)
+
+
+@pytest.mark.parametrize("line", ["from fastnn.layers import Linear", "from fastnn.losses import Dense, MSELoss"])
+def test_an_import_of_such_a_name_says_as_much(line):
+    with pytest.raises(ImportError, match=r"cannot import name '\w+' from 'fastnn.\w+'"):
+        exec(line)
+    with pytest.raises(ImportError, match=r"'Linear' from 'fastnn.layers': Dense\(units\)"):
+        from fastnn.layers import Linear  # noqa: F401
+
+
+@pytest.mark.parametrize(
+    ("package", "name", "words"),
+    [
+        ("fastnn.layers", "Conv3DTranspose", ": layers are of one and two dimensions"),
+        ("fastnn.initializers", "glorot_uniform", ": it is GlorotUniform"),
+        ("fastnn.callbacks", "EarlyStoping", r" \(did you mean 'EarlyStopping'\?\)"),
+        ("fastnn.optimizers", "Sophia", r"; dir\(fastnn.optimizers\) lists what there is"),
+        ("fastnn.losses", "__wrapped__", ""),
+    ],
+)
+def test_any_other_name(package, name, words):
+    with pytest.raises(AttributeError, match=rf"^module {package!r} has no attribute {name!r}{words}$"):
+        getattr(importlib.import_module(package), name)
+
+
+def test_what_a_package_lists_are_its_names():
+    assert {"interop", "models", "Sequential"} <= set(dir(fastnn))
+    assert not {"dense", "TYPE_CHECKING", "lazy"} & set(dir(fastnn.layers))
 
 
 @pytest.mark.parametrize("case", STUMBLES)

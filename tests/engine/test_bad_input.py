@@ -197,13 +197,6 @@ def test_two_outputs_of_yes_and_no_have_no_class_indices():
     refused(lambda: model.fit(X, CLASSES % 2), ValueError, words)
 
 
-@pytest.mark.parametrize("loss", ["mse", "binary_crossentropy"])
-def test_a_softmax_over_one_number_is_a_warning(loss):
-    with pytest.warns(UserWarning, match=r"softmax over one number, which is always 1.*sigmoid") as told:
-        model_of(Dense(1, "softmax"), loss=loss).fit(X, CLASSES % 2, verbose=0)
-    assert [one.filename for one in told] == [__file__]
-
-
 def test_a_metric_that_cannot_read_class_indices():
     model = model_of(Dense(3, "softmax"), loss="sparse_categorical_crossentropy", metrics=["mse"])
     before = state_of(model)

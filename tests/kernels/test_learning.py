@@ -104,7 +104,8 @@ def test_history_is_the_mean_over_the_rows_of_the_epoch(rng, name):
     assert_close(
         [history.history[k] for k in history.history], np.transpose([model.evaluate(x, y)] * 3), "float64", k=99
     )
-    assert history.params == {"epochs": 3, "initial_epoch": 0, "steps": 4, "n_samples": 50, "batch_size": 16}
+    shown = {"epochs": 3, "initial_epoch": 0, "steps": 4, "n_samples": 50, "batch_size": 16, "verbose": 0}
+    assert history.params == shown
 
 
 # -- custom losses ----------------------------------------------------------------------------------

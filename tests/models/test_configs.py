@@ -493,3 +493,11 @@ def test_what_a_clone_cannot_be_made_of_is_refused():
     refused(
         lambda: clone_model(GRAPHS["frozen"](), call_function=lambda layer, edge: edge), ValueError, ("Sequential",)
     )
+
+
+def test_a_metric_that_is_not_given_again_is_told_at_the_line_that_reads():
+    model = Sequential([Dense(1, input_shape=(2,))])
+    model.compile("sgd", "mse", metrics=[lambda target, prediction: 0.0])
+    with pytest.warns(UserWarning, match=r"custom_objects=\{'<lambda>': ...\} of the same call keeps it") as told:
+        model_from_json(model.to_json())
+    assert [one.filename for one in told] == [__file__]

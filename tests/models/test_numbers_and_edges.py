@@ -19,6 +19,9 @@ MADE = {
     "h / 4": lambda h: h / 4,
     "several": lambda h: 2 * (1 - h / 2) - h,
     "h * h + 1": lambda h: h * h + 1,
+    "abs(h)": abs,
+    "h ** 2": lambda h: h**2,
+    "how far from": lambda h: abs(h - (h + 1) ** 2),
 }
 
 
@@ -41,6 +44,20 @@ def test_gradients_go_through_them(rng):
     (loss, grads), (same, others) = (model.gradients(*data) for model in (by_numbers, by_layers))
     assert loss == same
     assert all(map(np.array_equal, grads, others))
+
+
+def test_gradients_of_a_measure_and_a_square(rng):
+    x = Input((3,))
+    model = Model(x, abs(x - 0.5) + x**2)
+    data = rng.normal(size=(6, 3))
+    slopes = model.gradients(data, dy=np.ones((6, 3)), wrt="inputs")
+    np.testing.assert_allclose(slopes, np.sign(data - 0.5) + 2 * data, rtol=1e-5)
+
+
+@pytest.mark.parametrize("made", [lambda h: h[:, 0], lambda h: h[..., -1], lambda h: h**3, lambda h: h**0.5])
+def test_slices_and_other_powers_say_what_computes_them(made):
+    with pytest.raises(TypeError, match=r"Lambda\(function, gradient=...\) computes what you like"):
+        made(Dense(2)(Input((3,))))
 
 
 def test_they_are_saved_with_the_graph(rng, tmp_path):

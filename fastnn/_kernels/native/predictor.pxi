@@ -38,6 +38,14 @@ cdef class Predictor:
         """See ``predictor.Predictor.cfunc``."""
         return self.fallback.cfunc
 
+    @property
+    def step(self):
+        """See ``predictor.Following.step``."""
+        return self.fallback.step
+
+    def __reduce__(self):
+        return self.fallback.__reduce__()
+
     def __repr__(self):
         return repr(self.fallback)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from fastnn._base import users_line
 from fastnn._base.arguments import shown
 from fastnn._base.reprs import in_a_line
 from fastnn._base.types import Stored
@@ -107,7 +107,7 @@ def _model(entry: Stored, custom: Mapping[str, object]) -> Model:
         try:
             compile_as(made, from_compiled(compiled), custom)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            warnings.warn(f"the model is not compiled, for {' '.join(str(error).split())}", stacklevel=4)
+            users_line.warn(f"the model is not compiled, for {' '.join(str(error).split())}")
     return made
 
 

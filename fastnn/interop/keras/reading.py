@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import copy
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
 from fastnn import layers
+from fastnn._base import users_line
 from fastnn._base.arguments import shown
 from fastnn._base.arrays import listed
 from fastnn._base.types import Config, Stored
@@ -51,11 +51,10 @@ class Translation:
         if len(self.dtypes) > 1:
             raise ValueError(f"the layers have several dtypes, {', '.join(sorted(self.dtypes))}; a model here has one")
         if self.halves:
-            warnings.warn(
+            users_line.warn(
                 f"layers of {' and '.join(sorted(self.halves))} become float32, in which weights stay as they are and "
                 "outputs are rounded less; a model here of dtype='mixed_bfloat16' rounds what it multiplies, and takes "
-                "them by set_weights",
-                stacklevel=5,
+                "them by set_weights"
             )
         return made
 

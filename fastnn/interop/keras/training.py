@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastnn import metrics
+from fastnn._base import users_line
 from fastnn._base.arguments import shown
 from fastnn._base.types import Stored
 from fastnn.metrics.accuracy import ResolvedAccuracy
@@ -92,7 +92,7 @@ def compile_keras(keras: ModuleType, other: keras.Model, model: Model) -> None:
             "loss_weights": model.loss_weights,
         }
     except (AttributeError, TypeError, ValueError) as error:
-        warnings.warn(f"the model of Keras is not compiled, for {error}", stacklevel=3)
+        users_line.warn(f"the model of Keras is not compiled, for {error}")
         return
     other.compile(**told)
 

@@ -48,7 +48,7 @@ def save_torch_weights(model: Model, path: StrPath) -> None:
     >>> save_torch_weights(model, "weights.safetensors")
     >>> load_torch_weights(model, "weights.safetensors")
     """
-    name = check_name(path)
+    name = check_name(path, "safetensors.torch.load_file")
     chart, _ = chart_of(model)
     arrays = arrays_of(model, chart)
     for key in [key for key in arrays if key.endswith(".running_mean")]:
