@@ -27,6 +27,7 @@ INV_SQRT_2PI = 1.0 / math.sqrt(2.0 * math.pi)
 GELU_LINE = 2 * math.sqrt(2 / math.pi)  # Hendrycks and Gimpel 2016: sigmoid(GELU_LINE (z + 0.044715 z**3))
 GELU_CUBE = 0.044715 * GELU_LINE
 SQUARE_FITS = 1e18  # its square is finite in every dtype
+INFINITY = float("inf")
 
 erf = np.vectorize(math.erf, otypes=[np.float64])  # NumPy has none; the reference may be slow
 
@@ -243,7 +244,9 @@ def d_sparse_sigmoid(z: Numbers, y: Numbers, p: Numbers) -> Numbers:
 
 def f_squareplus(z: Numbers, p: Numbers) -> Numbers:
     root = np.sqrt(z * z + p)
-    return np.where(z > 0, 0.5 * (z + root), 0.5 * p / (root + np.abs(z)))
+    fits = root < INFINITY  # else it is |z| but for its rounding
+    left = np.where(fits, 0.5 * p, 0.25 * p) / np.where(fits, root + np.abs(z), np.abs(z))
+    return np.where(z > 0, np.where(fits, 0.5 * (z + root), z), left)
 
 
 def d_squareplus(z: Numbers, y: Numbers, p: Numbers) -> Numbers:

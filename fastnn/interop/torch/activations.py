@@ -43,7 +43,9 @@ class Squareplus(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         root = torch.sqrt(z * z + self.b)
-        return torch.where(z > 0, 0.5 * (z + root), 0.5 * self.b / (root + z.abs()))
+        fits = root < torch.inf  # else it is |z| but for its rounding
+        left = torch.where(fits, 0.5 * self.b, 0.25 * self.b) / torch.where(fits, root + z.abs(), z.abs())
+        return torch.where(z > 0, torch.where(fits, 0.5 * (z + root), z), left)
 
 
 class Softplus(nn.Module):

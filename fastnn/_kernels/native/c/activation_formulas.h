@@ -177,9 +177,13 @@ static inline vf d_sparse_sigmoid(vf z, vf y, vf p) {
     return (void)z, (void)p, vec_half(vec_between(y, vf_zero(), vec_one()));
 }
 
+/* Where the square is infinite, the root is |z| but for its rounding. */
 static inline vf f_squareplus(vf z, vf p) {
-    vf root = vf_sqrt(vf_fma(z, z, p)), left = vf_div(vec_half(p), vf_add(root, vf_abs(z)));
-    return vf_select(vf_gt(z, vf_zero()), vec_half(vf_add(z, root)), left);
+    vf root = vf_sqrt(vf_fma(z, z, p)), size = vf_abs(z);
+    vm fits = vf_lt(root, vf_set1(REAL_INFINITY));
+    vf above = vf_select(fits, vf_add(root, size), size);
+    vf left = vf_div(vf_select(fits, vec_half(p), vf_mul(vf_set1((real)0.25), p)), above);
+    return vf_select(vf_gt(z, vf_zero()), vf_select(fits, vec_half(vf_add(z, root)), z), left);
 }
 static inline vf d_squareplus(vf z, vf y, vf p) {
     vf in_range = vf_min(vf_set1(SQUARE_FITS), y), square = vf_mul(in_range, in_range);

@@ -169,8 +169,11 @@ static void sparse_sigmoid(float *y, int n, float p) {
 
 static void squareplus(float *y, int n, float p) {
     for (int i = 0; i < n; ++i) {
-        const float root = sqrtf(y[i] * y[i] + p);
-        y[i] = y[i] > 0.0f ? 0.5f * (y[i] + root) : 0.5f * p / (root + fabsf(y[i]));
+        const float root = sqrtf(y[i] * y[i] + p), size = fabsf(y[i]);
+        if (root < INFINITY)
+            y[i] = y[i] > 0.0f ? 0.5f * (y[i] + root) : 0.5f * p / (root + size);
+        else /* the root is |y| but for its rounding */
+            y[i] = y[i] > 0.0f ? y[i] : 0.25f * p / size;
     }
 }
 
