@@ -6,6 +6,7 @@ import argparse
 import csv
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -88,7 +89,9 @@ def _tables(arguments: argparse.Namespace, encoding: Encoding) -> Tables:
     check_options(arguments)
     if not isinstance(encoding.features, TableFeatures | TextFeatures):
         raise ValueError("this model is not of the rows of a table, and DATA is read as a stream; give one file")
-    tables = Tables(find_files(arguments.data, "DATA"), reading(arguments, texts_of(encoding.reading())))
+    how = encoding.reading()
+    options = replace(reading(arguments, texts_of(how)), numeric=tuple(how.as_numbers))
+    tables = Tables(find_files(arguments.data, "DATA"), options)
     tell_decimal(tables, arguments, sys.stderr)
     return tables
 

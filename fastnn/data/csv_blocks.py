@@ -14,6 +14,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fastnn.data.commas import hold_numbers, in_points
 from fastnn.data.csv_lines import end_sign, find_blocks, line_ends
 from fastnn.data.files import File
 from fastnn.tables.header import find_separator, header, is_index, separator_line, without_name
@@ -34,7 +35,7 @@ _NO_NUMBER = re.compile(r"CSV column #(\d+): .*conversion error to double: inval
 class CsvOptions:
     """How CSV is to be read; separator and decimal sign are found out where they are None.
 
-    Columns of ``text`` are never numbers.
+    Columns of ``text`` are never numbers to Arrow; those of ``numeric`` hold some all the same, beside words.
 
     With ``codes`` whole numbers that name things are text: one has a leading zero, or is too large for float64.
     """
@@ -44,6 +45,7 @@ class CsvOptions:
     encoding: str = "utf-8"
     text: Collection[str] = ()
     codes: bool = False
+    numeric: Collection[str] = ()
 
 
 class LateText(ValueError):
@@ -80,10 +82,13 @@ class CsvFile:
         self.rows = [rows for _, _, rows in self.blocks]
         self.schema = pyarrow.schema([])
         self.decimal = options.decimal or "."
+        self.written: Collection[str] = ()  # columns of text that write numbers with decimal commas
         if self.blocks:
             if options.decimal is None:
                 self.decimal = self._found_decimal()
             self.schema = self._schema()
+            if self.decimal == ",":
+                self.written = self._written()
 
     def _header(self) -> tuple[int, str, bytes, bytes]:
         """Where rows begin, the separator, the line that names the columns, and what ends lines."""
@@ -120,6 +125,9 @@ class CsvFile:
         """Read these columns as text."""
         import pyarrow
 
+        if self.decimal == ",":
+            numbers = {field.name for field in self.schema if not pyarrow.types.is_string(field.type)}
+            self.written = {*self.written, *numbers.intersection(names)}
         kinds = {field.name: pyarrow.string() if field.name in names else field.type for field in self.schema}
         self.schema = pyarrow.schema(kinds, metadata=self.schema.metadata)
 
@@ -140,7 +148,11 @@ class CsvFile:
             if found is None:
                 raise
             raise LateText(self.path, self.names[int(found[1])], found[2]) from None
-        return (table if filters is None else table.filter(filters)).select(list(columns))
+        table = (table if filters is None else table.filter(filters)).select(list(columns))
+        for at, name in enumerate(columns):
+            if name in self.written:
+                table = table.set_column(at, table.schema.field(at), in_points(table.column(at)))
+        return table
 
     def _looked_at(self) -> range:
         return range(0, len(self.blocks), max(1, len(self.blocks) // LOOKED_AT))
@@ -186,6 +198,17 @@ class CsvFile:
             {name: pyarrow.float64() if name in quantities else pyarrow.string() for name in named},
             metadata={"pandas": json.dumps({"index_columns": index})} if index else None,
         )
+
+    def _written(self) -> set[str]:
+        """Columns of text that are known to be numbers, or are by the blocks that are looked at."""
+        import pyarrow
+
+        texts = [field.name for field in self.schema if pyarrow.types.is_string(field.type)]
+        known = {*self.options.numeric}.intersection(texts)
+        asked = [name for name in texts if name not in {*self.options.text, *known}]
+        as_text = dict.fromkeys(asked, pyarrow.string())
+        looked = [self._parsed(place, as_text, asked) for place in self._looked_at()] if asked else []
+        return known.union(name for name in asked if hold_numbers(table.column(name) for table in looked))
 
     def _doubtful(self, places: Sequence[int], whole: Sequence[str]) -> set[str]:
         """Columns of whole numbers that are no quantities: hexadecimal, or codes where these are looked for."""

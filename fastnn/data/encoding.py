@@ -126,7 +126,7 @@ def with_late_texts(made: Callable[[CsvOptions], T], csv: CsvOptions, target: st
         except LateText as found:
             if found.column == target or found.column in csv.text:
                 raise
-            csv = replace(csv, text=(*csv.text, found.column))
+            csv = replace(csv, text=(*csv.text, found.column), numeric=(*csv.numeric, found.column))
 
 
 def inputs_of(tables: Tables, target: str, columns: Sequence[str] | None = None) -> list[str]:

@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 def tables_source(files: Sequence[File], options: tuple[Any, ...], dtype: np.dtype, csv: CsvOptions) -> Tables:
     """The rows of files with columns, and what makes arrays of them."""
     target, columns, weight, filters, encoding = options
-    text = csv.text
+    text, numeric = csv.text, csv.numeric
     if encoding is not None:
         if columns is not None:
             raise TypeError("an encoding knows its columns; leave columns out")
         encoder = TableEncoder(encoding, target is not False, weight, dtype)
         if target not in (None, False, encoding.row_target.name):
             raise ValueError(f"the encoding predicts {encoding.row_target.name!r}, got target={target!r}")
-        text = tuple({*text, *texts_of(encoder.how)})
-    source = Tables(files, replace(csv, text=text), expression(filters))
+        text, numeric = tuple({*text, *texts_of(encoder.how)}), tuple(encoder.how.as_numbers)
+    source = Tables(files, replace(csv, text=text, numeric=numeric), expression(filters))
     if encoding is not None:
         return source.encoded_by(encoder)
     index = index_columns(source.schema.metadata)

@@ -139,6 +139,13 @@ COMMAS = {
     "one of the columns": ("n;a;c;t", lambda i, row: f"{i};{row[0].replace('.', ',')};{row[1]};{row[2]}"),
     "quoted": ("a,c,t", lambda i, row: f'"{row[0].replace(".", ",")}",{row[1]},{row[2]}'),
     "points": ("a;c;t", lambda i, row: ";".join(row)),
+    "points between thousands": ("a;c;t", lambda i, row: f"{1 + i % 7}.{100 + i},5;{row[1]};{row[2]}"),
+    "whole thousands among them": ("a;c;t", lambda i, row: f"{1 + i % 7}.{100 + i}{',5' * (i % 2)};{row[1]};{row[2]}"),
+    "percent": ("a;c;t", lambda i, row: f"{row[0].replace('.', ',')} %;{row[1]};{row[2]}"),
+    "words among fractions": (
+        "a;c;t",
+        lambda i, row: f"{row[0].replace('.', ',') if i % 40 else 'nobody knows'};{row[1]};{row[2]}",
+    ),
     "separators of thousands": ("a,c,t", lambda i, row: f'"{i + 1},250.5",{row[1]},{row[2]}'),
     "whole numbers": ("a;c;t", lambda i, row: f"{i};{row[1]};{row[2]}"),
 }
@@ -170,6 +177,29 @@ def test_a_stream_on_the_command_line_finds_commas_and_says_so(tmp_path, capsys)
     assert capsys.readouterr().out == streamed.out
     assert main(["evaluate", model, path, "--stream", "--decimal", ","]) == 0
     assert "comma" not in capsys.readouterr().err
+
+
+PRICES = [f"{1 + i % 3}.{100 + i},50" if i % 2 else "ask us" if i % 150 == 50 else f"{i % 90},25" for i in range(400)]
+
+
+def test_numbers_that_only_people_write_are_predicted_from_as_in_memory(tmp_path, capsys):
+    """Thousands, percent and words in a file with decimal commas; in new rows half of the values are words."""
+    path, new, model = (str(tmp_path / name) for name in ("a.csv", "new.csv", "m.safetensors"))
+    rows = [f"{price};{i % 40},{i % 10} %;{1 + i % 4}.{i % 40 + 100},5" for i, price in enumerate(PRICES)]
+    (tmp_path / "a.csv").write_text("\n".join(["price;share;cost", *rows, ""]))
+    (tmp_path / "new.csv").write_text("price;share\n1.200,5;3,5 %\nask us;2,25 %\n")
+    train = ["train", path, "--target", "cost", "--epochs", "2", "--seed", "1", "--stream", "--out", model]
+    assert main(train) == 0
+    told = capsys.readouterr().out
+    assert "task: regress" in told
+    assert "words in 3 of its rows count as gaps ('ask us' in 3 rows)" in told
+    results = []
+    for how in ([], ["--stream"]):
+        assert main(["predict", model, new, *how]) == 0
+        results.append(capsys.readouterr().out)
+        assert main(["evaluate", model, path, *how]) == 0
+        results[-1] += capsys.readouterr().out
+    assert results[0] == results[1]
 
 
 def write_late(path, words, n=400):
