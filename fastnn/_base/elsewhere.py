@@ -86,7 +86,7 @@ HERE = {
         CuDNNLSTM | LSTM
         CuDNNGRU | GRU
         EinsumDense | Dense
-        LocallyConnected1D LocallyConnected2D | Conv1D and Conv2D share a kernel among places, Flatten and Dense share nothing
+        LocallyConnected1D LocallyConnected2D | Conv1D and Conv2D share a kernel among places, Dense shares none
         ActivityRegularization | activity_regularizer= of the layer before it
         TextVectorization StringLookup IntegerLookup Hashing HashedCrossing Discretization | @encoded
         CategoryEncoding | fastnn.utils.to_categorical makes one-hot rows
