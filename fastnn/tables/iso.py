@@ -40,9 +40,9 @@ class NoTime(ValueError):
 class Form:
     """How times are written.
 
-    ``kind`` is ``"number"``, ``"unix"`` (``units`` a second), ``"month"``, ``"day"`` (both with ``sign`` between numbers;
-    with points the day is first) or ``"moment"``; that has ``t`` before the clock, ``seconds``, digits of a fraction and
-    a ``zone``.
+    ``kind`` is ``"number"``, ``"unix"`` (``units`` a second), ``"month"``, ``"day"`` (both with ``sign`` between
+    numbers; with points the day is first) or ``"moment"``; that has ``t`` before the clock, ``seconds``, digits of a
+    fraction and a ``zone``.
     """
 
     kind: str
