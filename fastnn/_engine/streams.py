@@ -185,7 +185,9 @@ class Stream:
         try:
             return convert(batch)
         except Exception as error:
-            raise self._error(str(error)) from error
+            of_rows = self.source.has_index and "; one row is " in str(error)
+            mend = f"; {self.source.name} gives rows: DataLoader(x, batch_size=32) makes batches" if of_rows else ""
+            raise self._error(f"{error}{mend}") from error
 
     def _next(self) -> Any:
         """The next batch as it comes, or the end of the epoch."""

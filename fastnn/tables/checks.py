@@ -76,8 +76,8 @@ def unread_dates_notes(columns: Mapping[str, Column]) -> list[str]:
     """The note on columns of dates in forms that are not read; none where there are none.
 
     >>> from fastnn.tables import table_of_frame
-    >>> unread_dates_notes(table_of_frame({"day": [f"{day}.3.2024" for day in range(1, 31)]}).columns)[0]
-    "column 'day': dates that are not read ('1.3.2024') and count as categories; write year-month-day, 2024-05-31"
+    >>> unread_dates_notes(table_of_frame({"day": [f"{day}/3/2024" for day in range(1, 31)]}).columns)[0]
+    "column 'day': dates that are not read ('1/3/2024') and count as categories; write year-month-day, 2024-05-31"
     """
     found = {name: first for name, column in columns.items() if (first := _unread_date(column))}
     told = ", ".join(f"{shown(first)}" for first in list(found.values())[:3])

@@ -1,4 +1,7 @@
-"""Dates and moments in ISO 8601's forms, read from texts and written in the form of a file."""
+"""Dates and moments in ISO 8601's forms, read from texts and written in the form of a file.
+
+A date with points, 31.1.2024, is read, too: whoever writes points writes the day first.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ _ISO = re.compile(
     r" ?(?P<zone>Z|UTC|[+-]\d\d(?::?\d\d)?)?)?",
     re.ASCII,
 )
+_POINTS = re.compile(r"(?P<day>\d\d?)\.(?P<month>\d\d?)\.(?P<year>\d{4})(?P<clock>[T ].+)?", re.ASCII)
 _MONTH = re.compile(r"(\d{4})[-/](\d\d)", re.ASCII)
 
 
@@ -37,7 +41,8 @@ class Form:
     """How times are written.
 
     ``kind`` is ``"number"``, ``"unix"`` (``units`` a second), ``"month"``, ``"day"`` (both with ``sign`` between
-    numbers) or ``"moment"``; that has ``t`` before the clock, ``seconds``, digits of a fraction and a ``zone``.
+    numbers; with points the day is first) or ``"moment"``; that has ``t`` before the clock, ``seconds``, digits of a
+    fraction and a ``zone``.
     """
 
     kind: str
@@ -63,12 +68,13 @@ class Form:
     def _text(self, moment: datetime) -> str:
         if self.kind == "month":
             return f"{moment.year:04d}{self.sign}{moment:%m}"
-        date = f"{moment.year:04d}{self.sign}{moment:%m}{self.sign}{moment:%d}"
+        parts = f"{moment.year:04d}", f"{moment:%m}", f"{moment:%d}"
+        date = self.sign.join(parts[::-1] if self.sign == "." else parts)
         if self.kind == "day" and (moment.hour, moment.minute, moment.second) == (0, 0, 0):
             return date
         colon = ":" if self.sign else ""
-        parts = "%H", "%M", *(["%S"] if self.seconds or moment.second or self.digits else [])
-        clock = format(moment, colon.join(parts))
+        units = "%H", "%M", *(["%S"] if self.seconds or moment.second or self.digits else [])
+        clock = format(moment, colon.join(units))
         fraction = f".{moment.microsecond:06d}"[: 1 + self.digits] if self.digits else ""
         return f"{date}{self.t}{clock}{fraction}{self.zone}"
 
@@ -137,12 +143,15 @@ class _Seen:
         if month:
             self.kinds.add("month")
             return _micros(datetime(int(month[1]), int(month[2]), 1, tzinfo=UTC))
+        points = _POINTS.fullmatch(text)
+        if points:
+            text = f"{points['year']}-{points['month']:0>2}-{points['day']:0>2}{points['clock'] or ''}"
         found = _ISO.fullmatch(text)
         if found is None:
             raise NoTime(0)
         zone = (found["zone"] or "").replace("UTC", "Z")
         self.kinds.add("moment" if found["t"] else "day")
-        self.signs.add(found["sign"].replace("/", "-"))
+        self.signs.add("." if points else found["sign"].replace("/", "-"))
         if found["t"]:
             self.zones.add(zone)
             self.t, self.seconds = found["t"], self.seconds or bool(found["seconds"])
@@ -156,7 +165,7 @@ class _Seen:
         digits = 6 if (values % 1000).any() else 3 if (values % SECOND).any() else 0
         kind = next(kind for kind in ("moment", "day", "month") if kind in self.kinds)
         zone = next(iter(self.zones)) if len(self.zones) == 1 else "Z" if self.zones else ""
-        sign = "" if self.signs == {""} else "-"
+        sign = next(iter(self.signs)) if self.signs in ({""}, {"."}) else "-"
         return Form(kind, sign=sign, t=self.t, seconds=self.seconds, digits=digits, zone=zone)
 
 

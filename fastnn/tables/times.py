@@ -19,8 +19,8 @@ from fastnn.tables.numerals import number
 from fastnn.tables.table import Column, Numbers, Text
 
 FORMS = (
-    "ISO dates and times (2024-01-31, 2024-01, 2024-01-31 12:30, 2024-01-31T12:30:00Z, also with +02:00), 20240131, "
-    "202401, seconds since 1970 (also milli-, micro- and nanoseconds) and plain numbers are read"
+    "ISO dates and times (2024-01-31, 2024-01, 2024-01-31 12:30, 2024-01-31T12:30:00Z, also with +02:00), 31.1.2024, "
+    "20240131, 202401, seconds since 1970 (also milli-, micro- and nanoseconds) and plain numbers are read"
 )
 COMPACT = (("day", "%Y%m%d", 18_000_101, 22_001_231), ("month", "%Y%m", 180_001, 220_012))
 UNIX = (315_532_800, 4_102_444_800)  # seconds since 1970 from 1980 to 2100

@@ -199,7 +199,9 @@ def test_a_target_of_bell_shape_is_seen_through_a_line(rng):
     assert note.startswith("column 'b' alone predicts the target 'y'")
 
 
-@pytest.mark.parametrize("form", ["%d.%m.%Y", "%m/%d/%y", "%d-%b-%Y", "%B %d, %Y", "%d %b %Y 10:30", "%a, %d %b %Y"])
+@pytest.mark.parametrize(
+    "form", ["%d.%m.%y", "%d/%m/%Y", "%m/%d/%y", "%d-%b-%Y", "%B %d, %Y", "%d %b %Y 10:30", "%a, %d %b %Y"]
+)
 def test_dates_in_forms_that_are_not_read_are_told(rng, form):
     days = [datetime(2024, 1, 1) + timedelta(days=int(n)) for n in rng.integers(0, 300, 80)]
     table = table_of_frame({"day": [day.strftime(form) for day in days], "y": rng.normal(size=80)})

@@ -32,6 +32,16 @@ def fitted(*layers: Layer, x):
     model.fit(x, Y, verbose=0)
 
 
+class Rows:
+    """What PyTorch's Dataset has."""
+
+    def __len__(self):
+        return len(X)
+
+    def __getitem__(self, place):
+        return X[place], Y[place]
+
+
 def of_two():
     a, b = Input((2,)), Input((2,))
     return fastnn.Model([a, b], Add()([a, b]))
@@ -85,6 +95,11 @@ STUMBLES = {
         lambda: save_torch_weights(built(), "weights.pt"),
         ValueError,
         "weights.safetensors, which safetensors.torch.load_file reads",
+    ),
+    "rows in place of batches": (
+        lambda: built().fit(Rows(), verbose=0),
+        fastnn.BatchError,
+        r"got \(2,\); one row is .*the Rows gives rows: DataLoader\(x, batch_size=32\) makes batches",
     ),
     "pairs as of Keras": (
         lambda: (m := built()).apply_gradients(zip(m.gradients(X, Y)[1], m.trainable_variables, strict=True)),

@@ -52,7 +52,7 @@ def test_negative_weights_are_refused():
 
 
 def test_notes_tell_what_a_terminal_does():
-    frame = FRAME.assign(number=range(60), copy=WORDS, when=[f"{1 + i % 28}.3.2024" for i in range(60)])
+    frame = FRAME.assign(number=range(60), copy=WORDS, when=[f"{1 + i % 28}/3/2024" for i in range(60)])
     told = " ".join(TabularClassifier(choice=FAST).fit(frame, WORDS).notes_)
     for part in ("'number': another number in every row", "'copy' alone predicts", "'when': dates that are not read"):
         assert part in told

@@ -39,6 +39,8 @@ def days(first: str, last: str, unit: str = "D") -> list[str]:
         "2024-01-31T14:00+0200",
         "2024-01-31T06:30:00-05:30",
         "20240131T1200",
+        "31.1.2024 12:00",
+        "31.01.2024T14:00:00+02:00",
         f"{MOMENT}",
         f"{MOMENT}.0",
         f"{MOMENT}000",
@@ -50,7 +52,7 @@ def test_every_form_of_a_moment_is_the_same_moment(text):
     assert times(text).values.tolist() == [MOMENT * 10**6]
 
 
-@pytest.mark.parametrize("text", ["2024-01-31", "2024/01/31", "20240131"])
+@pytest.mark.parametrize("text", ["2024-01-31", "2024/01/31", "20240131", "31.1.2024", "31.01.2024"])
 def test_every_form_of_a_day_is_the_same_day(text):
     assert times(text).values.tolist() == [(MOMENT - 43200) * 10**6]
 
@@ -71,7 +73,10 @@ def test_other_numbers_are_places_without_a_calendar():
     ("texts", "words"),
     [
         (["2024-01-31", "2024-02-30"], r"'t' holds '2024-02-30' in row 2, .*ISO dates"),
-        (["2024-01-31", "31.01.2024"], r"'31.01.2024' in row 2, .*ISO dates"),
+        (["2024-01-31", "31/01/2024"], r"'31/01/2024' in row 2, .*ISO dates"),
+        (["31.1.2024", "1.31.2024"], r"'1.31.2024' in row 2, .*ISO dates"),
+        (["31.1.24"], r"'31.1.24' in row 1, .*ISO dates"),
+        (["31.1.2024 noon"], r"'31.1.2024 noon' in row 1, .*ISO dates"),
         (["03/04/2024"], r"'03/04/2024' in row 1, .*ISO dates"),
         (["2024-01-31T12:00+99:00"], "in row 1"),
         (["2024-01-31", "noon"], "'noon' in row 2"),
@@ -128,6 +133,9 @@ def test_the_first_text_that_is_none_is_found_among_many():
         (["2024-03-31T00Z", "2024-03-31T00:30Z"], "a row every 30 minutes", ["2024-03-31T01:00Z", "2024-03-31T01:30Z"]),
         (["2024-10-27T02+02:00", "2024-10-27T02+01:00"], "a row an hour", ["2024-10-27T02:00Z", "2024-10-27T03:00Z"]),
         (["20240227", "20240228"], "a row a day", ["20240229", "20240301"]),
+        (["27.2.2024", "28.2.2024"], "a row a day", ["29.02.2024", "01.03.2024"]),
+        (["29.02.2024 22:00", "29.02.2024 23:00"], "a row an hour", ["01.03.2024 00:00", "01.03.2024 01:00"]),
+        (["2024-02-27", "28.2.2024"], "a row a day", ["2024-02-29", "2024-03-01"]),
         (["202411", "202412"], "a row a month", ["202501", "202502"]),
         (["1700000000.5", "1700000001"], "a row every 500 milliseconds", [1700000001.5, 1700000002]),
         (["3", "5", "7"], "a step of 2", [9, 11]),
