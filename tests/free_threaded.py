@@ -34,7 +34,8 @@ def main(more: list[str]) -> int:
     if not sysconfig.get_config_var("Py_GIL_DISABLED"):
         raise SystemExit(f"{sys.executable} has a global lock; python3.14t, which has none, runs this")
     folder = sanitize.built("plain", PLAIN)
-    told = os.environ | {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    # Programs that tests start must not find the sources first, beside which another Python's module stands.
+    told = os.environ | {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONSAFEPATH": "1"}
     subprocess.run([sys.executable, "-P", "-W", "error", "-c", KEEPS_OFF], cwd=folder, env=told, check=True)
     command = [sys.executable, "-P", "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     tests = [] if any(word.startswith("tests/") for word in more) else TESTS
