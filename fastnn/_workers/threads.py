@@ -82,7 +82,7 @@ def _run_together(
             with interrupts.whole():  # a thread that runs and is not known could not be waited for
                 ends.append(start(work))
         for end in ends:
-            while not end(PAUSE if look else None):
+            while not end(PAUSE):  # without a limit a signal may go by unheard where Python has no global lock
                 if look:
                     look()
     except BaseException as error:
