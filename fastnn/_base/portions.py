@@ -28,6 +28,7 @@ class Portion:
     number : of the pass, from 0.
     first_batch : of the pass, from 0, that it holds. All its batches are full but the last of the pass.
     is_last : whether the pass ends with it.
+    is_finite : whether all numbers of ``x`` are known to be finite.
     """
 
     x: Any
@@ -37,6 +38,7 @@ class Portion:
     number: int
     first_batch: int
     is_last: bool
+    is_finite: bool = False
 
     def __repr__(self) -> str:
         return f"<Portion of {counted(len(self.order), 'row')} of pass {self.number}>"

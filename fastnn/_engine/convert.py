@@ -22,11 +22,19 @@ MAX_SAMPLES = 2**31 - 1  # the order of rows is int32
 
 
 def inputs(
-    name: str, came: Any, shape: Any, dtype: np.dtype, *, empty: bool = False, n_ids: int | None = None
+    name: str,
+    came: Any,
+    shape: Any,
+    dtype: np.dtype,
+    *,
+    empty: bool = False,
+    n_ids: int | None = None,
+    is_finite: bool = False,
 ) -> AnyRows:
     """Rows for a model with input ``shape``: C-contiguous ``(n, prod(shape))``, or sparse rows or windows that came.
 
     One size of the shape may be None, for any number of steps. With ``n_ids`` numbers are whole and below that.
+    ``is_finite`` tells that all are finite as they came.
     """
     if type(came) is not np.ndarray:
         came = _rows_of(came)
@@ -39,7 +47,8 @@ def inputs(
         shape = _with_length(name, shape, array.shape)
     if array.shape[1:] != shape or not 0 < len(array) <= MAX_SAMPLES:  # the call would be felt in one row's prediction
         _check_rows(name, array.shape, shape, empty)
-    check_finite(name, array, came)
+    if not (is_finite and array is came):
+        check_finite(name, array, came)
     if n_ids is not None and array.size:
         _check_ids(name, array, n_ids)
     return array if array.ndim == 2 else array.reshape(len(array), math.prod(shape))

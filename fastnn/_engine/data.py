@@ -28,6 +28,7 @@ class Given:
     ----------
     x, y, weights : None where nothing came; ``labels`` are what errors call each of the first two.
     class_weight : of the only output.
+    is_finite : whether all numbers of ``x`` are known to be finite as they came.
     """
 
     x: Sequence[Any]
@@ -36,6 +37,7 @@ class Given:
     x_labels: Sequence[str] = ("x",)
     y_labels: Sequence[str] = ("y",)
     class_weight: object = None
+    is_finite: bool = False
 
 
 def check_given(x: object, y: object) -> None:
@@ -51,7 +53,7 @@ def make_rows(compiled: Compiled, given: Given, prefix: str = "") -> Rows:
     """Check and convert for a model that is built and compiled."""
     layout, dtype = compiled.layout, compiled.dtype
     inputs = tuple(
-        convert.inputs(f"{prefix}{label}", x, shape, dtype, n_ids=n_ids)
+        convert.inputs(f"{prefix}{label}", x, shape, dtype, n_ids=n_ids, is_finite=given.is_finite)
         for label, x, shape, n_ids in zip(
             given.x_labels, given.x, layout.stated(layout.inputs), layout.n_ids, strict=True
         )

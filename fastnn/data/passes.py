@@ -95,6 +95,7 @@ class Cutter:
         self.batch, self.skip = first_batch, first_batch * size
         self.passed = 0  # rows of the windows before
         self.left: Arrays | None = None
+        self.left_is_finite = True
         self.order = np.empty(0, np.int32)  # 0, 1, ..., which portions share
 
     @property
@@ -115,6 +116,7 @@ class Cutter:
         room, how = Room(n_left + count - skipped, self.pages), self.how
         if self.left is not None:
             room.put(self.left, before)
+            room.is_finite = self.left_is_finite
         places = None
         if how.shuffle:
             places = self.pages.array((count,), np.dtype(np.int32))
@@ -129,6 +131,7 @@ class Cutter:
         """The whole batches of a window that has been written; None for less than one."""
         arrays, n = room.arrays(), room.n_rows
         whole = n if is_last else n // self.size * self.size
+        self.left_is_finite = room.is_finite
         self.left = arrays.like([array[whole:].copy() for array in arrays.all]) if whole < n else None
         if not whole:
             return None
@@ -136,9 +139,8 @@ class Cutter:
         arrays = arrays.take(slice(whole))
         if len(self.order) < whole:
             self.order = np.arange(whole, dtype=np.int32)
-        return Portion(
-            arrays.batch_of_inputs(), arrays.y, arrays.weight, self.order[:whole], self.number, first, is_last
-        )
+        x, order = arrays.batch_of_inputs(), self.order[:whole]
+        return Portion(x, arrays.y, arrays.weight, order, self.number, first, is_last, room.is_finite)
 
 
 def of_groups(

@@ -71,6 +71,7 @@ class Room:
     def __init__(self, n_rows: int, pages: Pages):
         self.n_rows, self.filled, self.pages = n_rows, 0, pages
         self.first: Parts[Any] | None = None
+        self.is_finite = True  # whether all numbers of x were looked at as they were written
         self.where = ""
         self.held: list[np.ndarray] = []
 
@@ -81,6 +82,7 @@ class Room:
             self.held = [self.pages.array((self.n_rows, *part.shape[1:]), part.dtype) for part in parts.all]
             self.first = _like(parts, [held[:0] for held in self.held])
         check_alike(self.first, self.where, parts, where)
+        self.is_finite &= all(isinstance(part, Columns) for part in parts.x)
         for held, part in zip(self.held, parts.all, strict=True):
             rows = held[self.filled : self.filled + len(parts)] if places is None else held
             if isinstance(part, Columns):

@@ -78,7 +78,7 @@ class Reader:
 
     def portion(self, portion: Portion) -> Rows:
         """Rows of a portion, which nobody else writes to."""
-        given = self._given(*portion.batch)
+        given = replace(self._given(*portion.batch), is_finite=portion.is_finite)
         self._check_form(given)
         return weighted(self.model.compiled, make_rows(self.model.compiled, given), self.class_weight)
 
