@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from fastnn._base import threads
 from fastnn._base.ahead import Ahead
 
-BRIEF, BRIEFEST = 4e-3, 0.4e-3  # seconds of updates in a call
+BRIEF, BRIEFEST = 10e-3, 0.8e-3  # seconds of updates in a call
 MOST = 2**30  # updates of a call
 GROWTH = 8  # how fast the first calls grow towards that
 

@@ -82,7 +82,8 @@ class ParquetFile:
         """
         if filters is None:
             with contextlib.nullcontext(self.kept) if self.kept is not None else self._open() as opened:
-                return opened.read_row_group(place, list(columns), use_threads=False).select(list(columns))
+                found = opened.read_row_group(place, list(columns), use_threads=False)
+            return found if found.column_names == list(columns) else found.select(list(columns))
         group = self.fragment.subset(row_group_ids=[place])
         return group.to_table(
             columns=list(columns), filter=filters, batch_size=max(1, self.rows[place]), **self.options

@@ -10,10 +10,10 @@
 
 #define ROW_CHAINS 4 /* sums at a time, so that additions need not wait for each other */
 
-ALWAYS_INLINE vf join_chains(const vf *sums) { return vf_add(vf_add(sums[0], sums[1]), vf_add(sums[2], sums[3])); }
+INLINE vf join_chains(const vf *sums) { return vf_add(vf_add(sums[0], sums[1]), vf_add(sums[2], sums[3])); }
 
 /* Calls step(context, row, chain) for all rows, or where there is an index for its rows, in turn for the chains. */
-ALWAYS_INLINE void each_row(void (*step)(void *, int64_t, int), void *context, const int64_t *index, int64_t rows) {
+INLINE void each_row(void (*step)(void *, int64_t, int), void *context, const int64_t *index, int64_t rows) {
     int64_t i = 0;
     for (; i + ROW_CHAINS <= rows; i += ROW_CHAINS) {
         UNROLL for (int k = 0; k < ROW_CHAINS; k++)
@@ -31,22 +31,22 @@ typedef struct {
     vf first, mean, one[ROW_CHAINS], other[ROW_CHAINS];
 } column_run;
 
-ALWAYS_INLINE vf apart(const column_run *run, int64_t i) {
+INLINE vf apart(const column_run *run, int64_t i) {
     return vf_sub(vec_load(run->x + i * run->stride, run->some), run->first);
 }
 
-ALWAYS_INLINE void add_apart(void *context, int64_t i, int k) {
+INLINE void add_apart(void *context, int64_t i, int k) {
     column_run *run = context;
     run->one[k] = vf_add(run->one[k], apart(run, i));
 }
 
-ALWAYS_INLINE void add_square(void *context, int64_t i, int k) {
+INLINE void add_square(void *context, int64_t i, int k) {
     column_run *run = context;
     const vf distance = vf_sub(apart(run, i), run->mean);
     run->other[k] = vf_fma(distance, distance, run->other[k]);
 }
 
-ALWAYS_INLINE void add_slope(void *context, int64_t i, int k) {
+INLINE void add_slope(void *context, int64_t i, int k) {
     column_run *run = context;
     const vf slope = vec_load(run->dy + i * run->stride, run->some);
     run->one[k] = vf_add(run->one[k], slope);
@@ -59,8 +59,7 @@ typedef struct {
 } column_moments;
 
 /* Of at least one row. */
-ALWAYS_INLINE column_moments moments_of_columns(const real *x, int64_t stride, const int64_t *index, int64_t rows,
-                                                int some) {
+INLINE column_moments moments_of_columns(const real *x, int64_t stride, const int64_t *index, int64_t rows, int some) {
     const real *first = index ? x + index[0] * stride : x;
     column_run run = {.x = x, .stride = stride, .some = some, .first = vec_load(first, some)};
     each_row(add_apart, &run, index, rows);
@@ -73,8 +72,8 @@ typedef struct {
     vf total, along; /* of dy, and of dy * (x - mean) */
 } column_sums;
 
-ALWAYS_INLINE column_sums sums_of_columns(const real *x, const real *dy, vf mean, int64_t stride, const int64_t *index,
-                                          int64_t rows, int some) {
+INLINE column_sums sums_of_columns(const real *x, const real *dy, vf mean, int64_t stride, const int64_t *index,
+                                   int64_t rows, int some) {
     column_run run = {.x = x, .dy = dy, .stride = stride, .some = some, .first = mean};
     each_row(add_slope, &run, index, rows);
     return (column_sums){join_chains(run.one), join_chains(run.other)};
@@ -87,27 +86,27 @@ typedef struct {
     int adds;
 } centred_run;
 
-ALWAYS_INLINE vf centred(const centred_run *run, int64_t j, int some) {
+INLINE vf centred(const centred_run *run, int64_t j, int some) {
     return vf_sub(vec_load(run->x + j, some), vec_load(run->mean + j, some));
 }
 
-ALWAYS_INLINE void centred_part(const void *context, int64_t j, int some) {
+INLINE void centred_part(const void *context, int64_t j, int some) {
     const centred_run *run = context;
     vec_store(run->out + j,
               vf_fma(centred(run, j, some), vec_load(run->factor + j, some), vec_load(run->shift + j, some)), some);
 }
 
-ALWAYS_INLINE void hand_back(const centred_run *run, vf gradient, int64_t j, int some) {
+INLINE void hand_back(const centred_run *run, vf gradient, int64_t j, int some) {
     vec_store(run->out + j, run->adds ? vf_add(vec_load(run->out + j, some), gradient) : gradient, some);
 }
 
-ALWAYS_INLINE void centred_back(const void *context, int64_t j, int some) {
+INLINE void centred_back(const void *context, int64_t j, int some) {
     const centred_run *run = context;
     const vf rest = vf_fma(centred(run, j, some), vec_load(run->factor + j, some), vec_load(run->shift + j, some));
     hand_back(run, vf_fma(vec_load(run->dy + j, some), vec_load(run->by + j, some), rest), j, some);
 }
 
-ALWAYS_INLINE void scaled_back(const void *context, int64_t j, int some) {
+INLINE void scaled_back(const void *context, int64_t j, int some) {
     const centred_run *run = context;
     hand_back(run, vf_mul(vec_load(run->dy + j, some), vec_load(run->by + j, some)), j, some);
 }

@@ -118,13 +118,25 @@ static int even_one(const product *g, int64_t j) { return (void)g, (void)j, 0; }
 
 COLUMNS_FROM(strided, STRIDED)
 COLUMNS_FROM(scattered, SCATTERED)
+/* Where a_row is 1 whole vectors have code of their own: blocks of large products pass their time in those of two, and
+ * single ones are taller. */
 #ifdef ONE_SET_OF_TILES /* an instruction set of few machines has one for A of any strides alone */
-#define packed_columns strided_columns
+#define packed_full strided_full
+#define packed_one strided_one
 #define streamed_full strided_full
 #else
-COLUMNS_FROM(packed, PACKED)
+static void packed_full(const product *g, int64_t j) { columns(g, j, LANES, TILE_VECS, 0, PACKED); }
+static void packed_one(const product *g, int64_t j) { one_vector(g, j, LANES, 0, PACKED); }
 static void streamed_full(const product *g, int64_t j) { columns(g, j, LANES, TILE_VECS, 0, STREAMED); }
 #endif
+static void packed_columns(const product *g, int64_t j, int64_t width) {
+    if (width == TILE_WIDTH)
+        packed_full(g, j);
+    else if (width == LANES)
+        packed_one(g, j);
+    else
+        strided_columns(g, j, width);
+}
 
 #ifdef HAS_PAIRS
 /* One text for whole and for ragged tiles, by masks, which cost AVX-512 next to nothing; but whole ones of dense layers

@@ -25,7 +25,11 @@
 #ifndef STRIDED_ROWS
 #define STRIDED_ROWS TALL_ROWS /* of those whose A has any strides and whose vectors are whole */
 #endif
-#define SCATTERED_ROWS 8 /* of tiles whose rows of A begin anywhere: each wants a register of its own */
+#ifdef ONE_SET_OF_TILES
+#define SCATTERED_ROWS TILE_ROWS /* of tiles whose rows of A begin anywhere */
+#else
+#define SCATTERED_ROWS 8 /* likewise: each wants a register of its own */
+#endif
 #ifndef SCATTERED_WHOLE
 #define SCATTERED_WHOLE SCATTERED_ROWS /* of those whose vectors are whole */
 #endif

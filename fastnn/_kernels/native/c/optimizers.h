@@ -115,8 +115,8 @@ ALWAYS_INLINE void update_part(vf (*formula)(vf, vf, vf *, const vf *), int n_sl
 
 /* Parameters [begin, end) with gradients g, the first for begin. Not by vec_each: GCC 12 keeps a context with an array
  * of vectors in memory and calls its formula. */
-ALWAYS_INLINE void update_with(vf (*formula)(vf, vf, vf *, const vf *), int n_slots, const fnn_model *model,
-                               const real *g, const double *scalars, int64_t begin, int64_t end) {
+ALWAYS_INLINE void update_as(vf (*formula)(vf, vf, vf *, const vf *), int n_slots, const fnn_model *model,
+                             const real *g, const double *scalars, int64_t begin, int64_t end, const int rare) {
     const update_place at = {.w = (real *)model->params + begin,
                              .slots = (real *)model->slots + begin,
                              .g = g,
@@ -126,25 +126,33 @@ ALWAYS_INLINE void update_with(vf (*formula)(vf, vf, vf *, const vf *), int n_sl
     vf c[FNN_N_SCALARS];
     UNROLL for (int k = 0; k < FNN_N_SCALARS; k++)
         c[k] = vf_set1((real)scalars[k]);
+    if (rare || ALL_LOOPED) {
+        for (; i < n; i += LANES) update_part(formula, n_slots, at, c, i, n - i < LANES ? (int)(n - i) : LANES);
+        return;
+    }
     for (; i + LANES <= n; i += LANES) update_part(formula, n_slots, at, c, i, LANES);
     if (i < n) update_part(formula, n_slots, at, c, i, (int)(n - i));
 }
 
+/* An optimiser that few networks have: one text for whole and for ragged vectors. */
+#define UPDATE_RARE(formula, n_slots) update_as(formula, n_slots, model, g, c, begin, end, 1)
+#define UPDATE(formula, n_slots) update_as(formula, n_slots, model, g, c, begin, end, 0)
+
 static void update_range(const fnn_model *model, const real *g, const double *c, int64_t begin, int64_t end) {
     switch (model->optimizer->code) {
-    case FNN_SGD: update_with(u_sgd, 0, model, g, c, begin, end); break;
-    case FNN_MOMENTUM: update_with(u_momentum, 1, model, g, c, begin, end); break;
-    case FNN_NESTEROV: update_with(u_nesterov, 1, model, g, c, begin, end); break;
-    case FNN_RMSPROP: update_with(u_rmsprop, 1, model, g, c, begin, end); break;
-    case FNN_RMSPROP_MOMENTUM: update_with(u_rmsprop_momentum, 3, model, g, c, begin, end); break;
-    case FNN_ADAGRAD: update_with(u_adagrad, 1, model, g, c, begin, end); break;
-    case FNN_ADADELTA: update_with(u_adadelta, 2, model, g, c, begin, end); break;
-    case FNN_ADAM: update_with(u_adam, 2, model, g, c, begin, end); break;
-    case FNN_NADAM: update_with(u_nadam, 2, model, g, c, begin, end); break;
-    case FNN_ADAMAX: update_with(u_adamax, 2, model, g, c, begin, end); break;
-    case FNN_LION: update_with(u_lion, 1, model, g, c, begin, end); break;
-    case FNN_AMSGRAD: update_with(u_amsgrad, 3, model, g, c, begin, end); break;
-    case FNN_FTRL: update_with(u_ftrl, 2, model, g, c, begin, end); break;
+    case FNN_SGD: UPDATE(u_sgd, 0); break;
+    case FNN_MOMENTUM: UPDATE(u_momentum, 1); break;
+    case FNN_NESTEROV: UPDATE(u_nesterov, 1); break;
+    case FNN_RMSPROP: UPDATE(u_rmsprop, 1); break;
+    case FNN_RMSPROP_MOMENTUM: UPDATE_RARE(u_rmsprop_momentum, 3); break;
+    case FNN_ADAGRAD: UPDATE_RARE(u_adagrad, 1); break;
+    case FNN_ADADELTA: UPDATE_RARE(u_adadelta, 2); break;
+    case FNN_ADAM: UPDATE(u_adam, 2); break;
+    case FNN_NADAM: UPDATE_RARE(u_nadam, 2); break;
+    case FNN_ADAMAX: UPDATE_RARE(u_adamax, 2); break;
+    case FNN_LION: UPDATE_RARE(u_lion, 1); break;
+    case FNN_AMSGRAD: UPDATE_RARE(u_amsgrad, 3); break;
+    case FNN_FTRL: UPDATE_RARE(u_ftrl, 2); break;
     }
 }
 

@@ -15,8 +15,14 @@
 static int64_t at_most(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t at_least(int64_t a, int64_t b) { return a > b ? a : b; }
 
-/* `some` numbers, 1 to LANES; a plain load or store where the compiler knows that it is LANES. */
-ALWAYS_INLINE vf vec_load(const real *p, int some) { return some == LANES ? vf_load(p) : vf_load_n(p, some); }
+/* `some` numbers, 1 to LANES; a plain load or store where the compiler knows that it is LANES. Loads by masks that cost
+ * nothing are the same text for all. */
+ALWAYS_INLINE vf vec_load(const real *p, int some) {
+#ifdef VEC_OWN_MASKS
+    if (!__builtin_constant_p(some)) return vf_load_n(p, some);
+#endif
+    return some == LANES ? vf_load(p) : vf_load_n(p, some);
+}
 
 ALWAYS_INLINE void vec_store(real *p, vf a, int some) {
     if (some == LANES)
@@ -64,6 +70,7 @@ INLINE void vec_row_group(vf (*join)(vf, vf), real start, vf (*term)(const void 
     if (some > 0) acc[g] = join(acc[g], vf_select(vm_first(some), term(context, i + g * LANES, some), vf_set1(start)));
 }
 
+/* Is all of a file's code small, and has what is frequent no text of its own? */
 #ifdef __OPTIMIZE_SIZE__
 enum { ALL_LOOPED = 1 };
 #else

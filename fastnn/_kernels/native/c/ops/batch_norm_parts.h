@@ -72,15 +72,14 @@ static void index_part(const norm_part *part, int64_t *index) {
 }
 
 /* Of some columns of the block, whose first row is x; at least one row counts. */
-ALWAYS_INLINE column_moments part_moments(const norm_part *part, const int64_t *index, const real *x, int64_t n,
-                                          int some) {
+INLINE column_moments part_moments(const norm_part *part, const int64_t *index, const real *x, int64_t n, int some) {
     if (part->mask) return moments_of_columns(x, n, index, part->counted, some);
     return moments_of_columns(x + part->first * n, n, NULL, part->rows, some);
 }
 
 /* Those that do not count: their gradients, by numbers that are looked at where there is one. */
-ALWAYS_INLINE void add_others(column_sums *sums, const norm_part *part, const real *x, const real *dy, vf mean,
-                              int64_t n, int some) {
+INLINE void add_others(column_sums *sums, const norm_part *part, const real *x, const real *dy, vf mean, int64_t n,
+                       int some) {
     for (int64_t i = part->first; i < part->first + part->rows; i++) {
         if (part->mask[i] != 0) continue;
         const vf slope = vec_load(dy + i * n, some);
@@ -90,8 +89,8 @@ ALWAYS_INLINE void add_others(column_sums *sums, const norm_part *part, const re
     }
 }
 
-ALWAYS_INLINE column_sums part_sums(const norm_part *part, const int64_t *index, const real *x, const real *dy, vf mean,
-                                    int64_t n, int some) {
+INLINE column_sums part_sums(const norm_part *part, const int64_t *index, const real *x, const real *dy, vf mean,
+                             int64_t n, int some) {
     const int64_t at = part->first * n;
     if (!part->mask) return sums_of_columns(x + at, dy + at, mean, n, NULL, part->rows, some);
     column_sums sums = sums_of_columns(x, dy, mean, n, index, part->counted, some);

@@ -40,7 +40,7 @@ static int is_depthwise(const convolution *v) { return v->in == 1 && v->out == 1
 /* Windows of 3 or 5 places of one channel, see conv_few.h; others are rare, and each would be compiled once more. */
 static int has_few_rows(const convolution *v) {
     const int64_t numbers = v->s.kw * v->in;
-    return v->lines && (numbers == 3 || numbers == 5);
+    return !ALL_LOOPED && v->lines && (numbers == 3 || numbers == 5);
 }
 
 static convolution convolution_of(const fnn_op *op, int64_t n, int64_t groups) {

@@ -151,7 +151,7 @@ static int64_t outputs_together(int64_t ox, int64_t head, int64_t whole, int add
     depthwise_outputs(s, down, (three) ? right : all, line + from * step, w, bias, add, z + from * s->c, count, three)
 
 /* Whether a line's outputs are all summed together: windows of three places reach out of it by one at most. */
-static int has_three_taps(const windows *s) { return s->kw == 3 && s->sw == 1 && s->dw == 1; }
+static int has_three_taps(const windows *s) { return !ALL_LOOPED && s->kw == 3 && s->sw == 1 && s->dw == 1; }
 static int has_narrow_edges(const windows *s) { return has_three_taps(s) && s->left <= 1 && s->ow - s->left < s->w; }
 /* Those of the first of `count` outputs that lie inside, from the first on, and of the last one to the end. */
 static tap_range taps_between(const windows *s, int64_t from, int64_t count) {
@@ -288,6 +288,7 @@ ALWAYS_INLINE void depthwise_dw_tile(const windows *s, int64_t line, const real 
         for (int q = 0; q < across; q++) vec_store(dw + p * next + q * s->c, sum[p][q], some);
 }
 
+/* Lines of three taps and columns of one are summed together, all others one by one. */
 #define DW_CASE(lines, across)                                                                                         \
     case 4 * (lines) + (across): depthwise_dw_tile(s, line, x, dz, first, dw, some, lines, across); break;
 
@@ -298,10 +299,7 @@ ALWAYS_INLINE void depthwise_dw_some(const windows *s, int64_t line, const real 
         DW_CASE(1, 2)
         DW_CASE(1, 3)
         DW_CASE(2, 1)
-        DW_CASE(2, 2)
-        DW_CASE(2, 3)
         DW_CASE(3, 1)
-        DW_CASE(3, 2)
         DW_CASE(3, 3)
     }
 }
@@ -319,7 +317,8 @@ static void depthwise_dw(const windows *s, int64_t line, const real *image, cons
                          int first, real *dw) {
     for (int64_t tap = begin; tap < end;) {
         const int64_t ky = tap / s->kw, kx = tap % s->kw, across = at_most(at_most(s->kw - kx, TAPS), end - tap);
-        const int64_t lines = across == s->kw ? at_most((end - tap) / s->kw, TAPS) : 1;
+        const int64_t most = across == s->kw ? at_most((end - tap) / s->kw, TAPS) : 1;
+        const int64_t lines = across == 1 || (across == TAPS && most == TAPS) ? most : 1;
         depthwise_dw_part(s, line, image + ky * s->dh * line + kx * s->dw * s->c, dz, first, dw + (tap - begin) * s->c,
                           (int)lines, (int)across);
         tap += lines * across;

@@ -1,6 +1,6 @@
 /* The dot op: y = a @ b for every sample, a (m, k) and b (k, n), each perhaps transposed in memory. */
 #ifdef FNN_OP
-FNN_OP(DOT, dot)
+FNN_DOUBLE_LENT_OP(DOT, dot)
 #elif !defined FNN_OPS_DOT_H
 #define FNN_OPS_DOT_H
 
@@ -83,6 +83,6 @@ static void dot_backward_rows(const fnn_op *op, const fnn_model *model, const fn
     }
 }
 
-static const fnn_op_kernels dot_op = {.forward = dot_forward, .backward_rows = dot_backward_rows};
+DOUBLE_LENT_KERNELS(dot) = {.forward = dot_forward, .backward_rows = dot_backward_rows};
 
 #endif

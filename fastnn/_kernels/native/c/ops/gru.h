@@ -16,7 +16,7 @@ typedef struct {
 } gru_row;
 
 /* From the gates, in the first variant what the candidate is made of: part is the state's part of it. */
-ALWAYS_INLINE void gru_after(const gru_row *a, int64_t j, int some) {
+INLINE void gru_after(const gru_row *a, int64_t j, int some) {
     const int64_t n = a->n;
     real *z = a->z + j, *kept = a->kept + j;
     const vf r = vec_load(z + n, some), of_state = vec_load(a->part + j, some);
@@ -28,7 +28,7 @@ ALWAYS_INLINE void gru_after(const gru_row *a, int64_t j, int some) {
 }
 
 /* In the other variant part, which becomes r * h. */
-ALWAYS_INLINE void gru_before(const gru_row *a, int64_t j, int some) {
+INLINE void gru_before(const gru_row *a, int64_t j, int some) {
     real *kept = a->kept + j;
     const vf r = vec_load(a->z + a->n + j, some), some_read = vf_mul(r, vec_load(a->read + j, some));
     vec_store(a->part + j, some_read, some);
@@ -39,14 +39,14 @@ ALWAYS_INLINE void gru_before(const gru_row *a, int64_t j, int some) {
 }
 
 /* h' from the candidate. */
-ALWAYS_INLINE void gru_state(const gru_row *a, int64_t j, int some) {
+INLINE void gru_state(const gru_row *a, int64_t j, int some) {
     const vf g = vec_load(a->z + 2 * a->n + j, some), apart = vf_sub(vec_load(a->h + j, some), g);
     vec_store(a->h + j, vf_fma(vec_load(a->z + j, some), apart, g), some);
     if (a->kept) vec_store(a->kept + 2 * a->n + j, g, some);
 }
 
 /* Of z and of the candidate, whose gradient is returned. */
-ALWAYS_INLINE vf gru_state_back(const gru_row *a, const int usual, int64_t j, int some) {
+INLINE vf gru_state_back(const gru_row *a, const int usual, int64_t j, int some) {
     real *kept = a->kept + j;
     const vf z = vec_load(kept, some), g = vec_load(kept + 2 * a->n, some), d = vec_load(a->h + j, some);
     const vf of_g = vf_mul(vf_mul(d, vec_rest(z)), cell_slope(a->s, g, usual));
@@ -59,7 +59,7 @@ ALWAYS_INLINE vf gru_state_back(const gru_row *a, const int usual, int64_t j, in
     return of_g;
 }
 
-ALWAYS_INLINE void gru_after_back(const gru_row *a, const int usual, int64_t j, int some) {
+INLINE void gru_after_back(const gru_row *a, const int usual, int64_t j, int some) {
     const int64_t n = a->n;
     real *kept = a->kept + j;
     const vf of_g = gru_state_back(a, usual, j, some), r = vec_load(kept + n, some);
@@ -71,12 +71,12 @@ ALWAYS_INLINE void gru_after_back(const gru_row *a, const int usual, int64_t j, 
     vec_store(a->z + 2 * n + j, of_part, some);
 }
 
-ALWAYS_INLINE void gru_before_back(const gru_row *a, const int usual, int64_t j, int some) {
+INLINE void gru_before_back(const gru_row *a, const int usual, int64_t j, int some) {
     vec_store(a->z + 2 * a->n + j, gru_state_back(a, usual, j, some), some);
 }
 
 /* Then, part being the gradient of r * h, that of r, and what goes to h. */
-ALWAYS_INLINE void gru_reset_back(const gru_row *a, const int usual, int64_t j, int some) {
+INLINE void gru_reset_back(const gru_row *a, const int usual, int64_t j, int some) {
     real *kept = a->kept + a->n + j;
     const vf d = vec_load(a->part + j, some), r = vec_load(kept, some);
     const vf of_r = vf_mul(vf_mul(d, vec_load(a->read + j, some)), gate_slope(a->s, r, usual));
@@ -87,7 +87,7 @@ ALWAYS_INLINE void gru_reset_back(const gru_row *a, const int usual, int64_t j, 
 
 /* The same where a slope is not made of what an activation gives number by number: what goes into the activations
  * backwards, then they. */
-ALWAYS_INLINE void gru_state_apart(const gru_row *a, int64_t j, int some) {
+INLINE void gru_state_apart(const gru_row *a, int64_t j, int some) {
     const real *kept = a->kept + j;
     real *z = a->z + j;
     const vf of = vec_load(kept, some), g = vec_load(kept + 2 * a->n, some), d = vec_load(a->h + j, some);
@@ -100,7 +100,7 @@ static void gru_candidate_apart(const gru_row *a) {
     const sequences *s = a->s;
     const int64_t n = a->n;
     const real *before = kept_z(s, a->kept);
-    OVER_ROW(n, gru_state_apart, a);
+    OVER_ROW_AS_ONE(n, gru_state_apart, a);
     gate_back(s, 1, before, a->kept, a->z);
     cell_back(s, before + 2 * n, a->kept + 2 * n, a->z + 2 * n);
     copy_row(a->z, n, a->kept);
@@ -135,7 +135,7 @@ static void gru_before_apart(const gru_row *a) { gru_reset_apart(a, a->read, a->
         else if (s->usual)                                                                                             \
             OVER_ROW(a.n, piece, &a, 1);                                                                               \
         else                                                                                                           \
-            OVER_ROW(a.n, piece, &a, 0);                                                                               \
+            OVER_ROW_AS_ONE(a.n, piece, &a, 0);                                                                        \
     }
 
 static gru_row gru_row_of(const sequences *s, int64_t r, int64_t at) {

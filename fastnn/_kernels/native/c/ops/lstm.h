@@ -14,7 +14,7 @@ typedef struct {
 } lstm_row;
 
 /* c' from the gates. */
-ALWAYS_INLINE void lstm_state(const lstm_row *a, int64_t j, int some) {
+INLINE void lstm_state(const lstm_row *a, int64_t j, int some) {
     const int64_t n = a->n;
     const real *z = a->z + j;
     const vf i = vec_load(z, some), f = vec_load(z + n, some), g = vec_load(z + 2 * n, some);
@@ -27,19 +27,19 @@ ALWAYS_INLINE void lstm_state(const lstm_row *a, int64_t j, int some) {
 }
 
 /* h' from the gate and what the activation makes of c'. */
-ALWAYS_INLINE void lstm_output(const lstm_row *a, const real *squashed, int64_t j, int some) {
+INLINE void lstm_output(const lstm_row *a, const real *squashed, int64_t j, int some) {
     const vf value = vec_load(squashed + j, some);
     vec_store(a->h + j, vf_mul(vec_load(a->z + 3 * a->n + j, some), value), some);
     if (a->kept) vec_store(a->kept + 4 * a->n + j, value, some);
 }
 
-ALWAYS_INLINE void set_dz(real *kept, real *dz, vf d, int some) {
+INLINE void set_dz(real *kept, real *dz, vf d, int some) {
     vec_store(kept, d, some);
     vec_store(dz, d, some);
 }
 
 /* Here h and c are their gradients. */
-ALWAYS_INLINE void lstm_slopes(const lstm_row *a, const int usual, int64_t j, int some) {
+INLINE void lstm_slopes(const lstm_row *a, const int usual, int64_t j, int some) {
     const int64_t n = a->n;
     real *kept = a->kept + j, *z = a->z + j;
     const vf i = vec_load(kept, some), f = vec_load(kept + n, some), g = vec_load(kept + 2 * n, some);
@@ -56,7 +56,7 @@ ALWAYS_INLINE void lstm_slopes(const lstm_row *a, const int usual, int64_t j, in
 
 /* The same where a slope is not made of what an activation gives number by number: first what goes into the
  * activations backwards, then they. The activation of c' has of_c, and c' itself is made again. */
-ALWAYS_INLINE void lstm_output_back(const lstm_row *a, real *c, real *of_c, int64_t j, int some) {
+INLINE void lstm_output_back(const lstm_row *a, real *c, real *of_c, int64_t j, int some) {
     const int64_t n = a->n;
     const real *kept = a->kept + j;
     const vf i = vec_load(kept, some), f = vec_load(kept + n, some), g = vec_load(kept + 2 * n, some);
@@ -67,7 +67,7 @@ ALWAYS_INLINE void lstm_output_back(const lstm_row *a, real *c, real *of_c, int6
     vec_store(a->h + j, vf_zero(), some);
 }
 
-ALWAYS_INLINE void lstm_state_back(const lstm_row *a, const real *of_c, int64_t j, int some) {
+INLINE void lstm_state_back(const lstm_row *a, const real *of_c, int64_t j, int some) {
     const int64_t n = a->n;
     const real *kept = a->kept + j;
     real *z = a->z + j;
@@ -83,9 +83,9 @@ static void lstm_apart(const lstm_row *a, real *room) {
     const int64_t n = a->n;
     const real *before = kept_z(s, a->kept);
     real *c = room, *of_c = room + n;
-    OVER_ROW(n, lstm_output_back, a, c, of_c);
+    OVER_ROW_AS_ONE(n, lstm_output_back, a, c, of_c);
     cell_back(s, c, a->kept + 4 * n, of_c);
-    OVER_ROW(n, lstm_state_back, a, of_c);
+    OVER_ROW_AS_ONE(n, lstm_state_back, a, of_c);
     gate_back(s, 2, before, a->kept, a->z);
     cell_back(s, before + 2 * n, a->kept + 2 * n, a->z + 2 * n);
     gate_back(s, 1, before + 3 * n, a->kept + 3 * n, a->z + 3 * n);
@@ -128,7 +128,7 @@ static void lstm_step_back(const sequences *s, int64_t at) {
         else if (s->usual)
             OVER_ROW(a.n, lstm_slopes, &a, 1);
         else
-            OVER_ROW(a.n, lstm_slopes, &a, 0);
+            OVER_ROW_AS_ONE(a.n, lstm_slopes, &a, 0);
     }
     hand_to_state(s, 0, NULL, s->dread);
 }

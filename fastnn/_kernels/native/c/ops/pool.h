@@ -70,10 +70,8 @@ ALWAYS_INLINE void pool_window_kept(const pooling *v, const real *image, const w
     const real *x = image + at;
     if (c < LANES) {
         const int64_t last = at + (t.high - 1) * v->line + (t.wide - 1) * c;
-        if (last + LANES <= v->x_size && t.output + LANES <= v->y_size)
-            pool_tile_kept(v, x, &t, y + t.output, winner + t.output, LANES);
-        else
-            pool_tile_kept(v, x, &t, y + t.output, winner + t.output, (int)c);
+        const int whole = last + LANES <= v->x_size && t.output + LANES <= v->y_size;
+        pool_tile_kept(v, x, &t, y + t.output, winner + t.output, whole ? LANES : (int)c);
         return;
     }
     for (int64_t j = 0; j < c; j += LANES) {
@@ -87,7 +85,7 @@ static void pool_image_kept(const pooling *v, const real *x, real *y, integer *w
     for (int64_t oy = 0; oy < v->s.oh; oy++)
         for (int64_t ox = 0; ox < v->s.ow; ox++) {
             window t = window_at(&v->s, oy, ox);
-            if (t.high == 2 && t.wide == 2) {
+            if (!ALL_LOOPED && t.high == 2 && t.wide == 2) {
                 t.high = t.wide = 2;
                 pool_window_kept(v, x, t, y, winners);
             } else {
@@ -133,10 +131,8 @@ ALWAYS_INLINE void pool_window(const pooling *v, const real *image, const window
     real *to = y + t.output;
     if (c < LANES) {
         const int64_t last = at + (t.high - 1) * v->line + (t.wide - 1) * c;
-        if (last + LANES <= v->x_size && t.output + LANES <= v->y_size)
-            pool_tile(v, x, &t, to, LANES, 1, average);
-        else
-            pool_tile(v, x, &t, to, (int)c, 1, average);
+        const int whole = last + LANES <= v->x_size && t.output + LANES <= v->y_size;
+        pool_tile(v, x, &t, to, whole ? LANES : (int)c, 1, average);
         return;
     }
     int64_t j = 0;
@@ -148,12 +144,12 @@ ALWAYS_INLINE void pool_window(const pooling *v, const real *image, const window
     }
 }
 
-/* One image; the taps of windows of 2 x 2, which are nearly all there are, are no loops. */
+/* One image; the taps of windows of 2 x 2 and of their maxima, which are nearly all there are, are no loops. */
 ALWAYS_INLINE void pool_image(const pooling *v, const real *x, real *y, const int average) {
     for (int64_t oy = 0; oy < v->s.oh; oy++)
         for (int64_t ox = 0; ox < v->s.ow; ox++) {
             window t = window_at(&v->s, oy, ox);
-            if (t.high == 2 && t.wide == 2) {
+            if (!ALL_LOOPED && !average && t.high == 2 && t.wide == 2) {
                 t.high = t.wide = 2;
                 pool_window(v, x, t, y, average);
             } else {
@@ -245,26 +241,15 @@ ALWAYS_INLINE void pool_window_back(const pooling *v, const pool_arrays *a, cons
     const int64_t last = t.place * c + (t.wide - 1) * c; /* of the line, whose later places are written later */
     const int full = last + LANES <= v->line && t.output + LANES <= v->y_size;
     if (!average && (add ? c < LANES : 2 * c < LANES)) {
-        if (full)
-            pool_give(v, a, &t, at, LANES, add);
-        else
-            pool_give(v, a, &t, at, (int)c, add);
-        return;
-    }
-    if (!add && c < LANES) {
-        if (full)
-            pool_tile_back(v, a, &t, at, t.output, LANES, average, add);
-        else
-            pool_tile_back(v, a, &t, at, t.output, (int)c, average, add);
+        pool_give(v, a, &t, at, full ? LANES : (int)c, add);
         return;
     }
     int64_t j = 0;
     for (; j + LANES <= c; j += LANES) pool_tile_back(v, a, &t, at + j, t.output + j, LANES, average, add);
     if (j == c) return;
-    if (add)
-        pool_tile_back(v, a, &t, at + j, t.output + j, (int)(c - j), average, add);
-    else
-        pool_tile_back(v, a, &t, at + c - LANES, t.output + c - LANES, LANES, average, add);
+    const int64_t from = add || c < LANES ? j : c - LANES;
+    const int some = !add && (full || c >= LANES) ? LANES : (int)(c - j);
+    pool_tile_back(v, a, &t, at + from, t.output + from, some, average, add);
 }
 
 /* Zeros for places that no window has read, where dx is set. */
@@ -279,7 +264,7 @@ ALWAYS_INLINE void pool_image_back(const pooling *v, const pool_arrays *a, const
         window t = window_at(&v->s, oy, 0);
         for (int64_t ox = 0; ox < v->s.ow; ox++) {
             t = window_at(&v->s, oy, ox);
-            if (!add && t.high == 2 && t.wide == 2) { /* windows that overlap are larger */
+            if (!ALL_LOOPED && !average && !add && t.high == 2 && t.wide == 2) { /* windows that overlap are larger */
                 t.high = t.wide = 2;
                 pool_window_back(v, a, t, average, add);
             } else {
@@ -304,12 +289,12 @@ static void pool_backward_rows(const fnn_op *op, const fnn_model *model, const f
         const int64_t image = i * v.x_size, out = i * v.y_size;
         if (clears) memset(dx + image, 0, (size_t)v.x_size * sizeof(real));
         const pool_arrays a = {.x = x + image, .y = y + out, .dy = dy + out, .dx = dx + image};
-        switch (2 * (v.average != POOL_MAXIMUM) + v.add) {
-        case 0: pool_image_back(&v, &a, 0, 0); break;
-        case 1: pool_image_back(&v, &a, 0, 1); break;
-        case 2: pool_image_back(&v, &a, 1, 0); break;
-        case 3: pool_image_back(&v, &a, 1, 1); break;
-        }
+        if (v.average != POOL_MAXIMUM)
+            pool_image_back(&v, &a, 1, v.add);
+        else if (v.add)
+            pool_image_back(&v, &a, 0, 1);
+        else
+            pool_image_back(&v, &a, 0, 0);
     }
 }
 

@@ -263,6 +263,10 @@ static int64_t going_on(const sequences *s, int64_t step) {
         if (j_ < (n)) piece(__VA_ARGS__, j_, (int)((n) - j_));                                                         \
     } while (0)
 
+/* The same as one text for whole and for ragged vectors: of what few networks have. */
+#define OVER_ROW_AS_ONE(n, piece, ...)                                                                                 \
+    for (int64_t j_ = 0; j_ < (n); j_ += LANES) piece(__VA_ARGS__, j_, (int)at_most((n) - j_, LANES))
+
 ALWAYS_INLINE void multiply_row(const real *a, const real *b, int64_t n, real *to) {
     for (int64_t j = 0; j < n; j += LANES) {
         const int some = (int)at_most(n - j, LANES);

@@ -1,6 +1,6 @@
 /* The scale op: y = x * w with a factor for each column, and its way back. */
 #ifdef FNN_OP
-FNN_OP(SCALE, scale)
+FNN_DOUBLE_LENT_OP(SCALE, scale)
 #elif !defined FNN_OPS_SCALE_H
 #define FNN_OPS_SCALE_H
 
@@ -77,9 +77,9 @@ static void scale_learn(const fnn_op *op, const fnn_model *model, const fnn_bloc
     fnn_update_kernel(model, c, scale, op->w + begin, op->w + end);
 }
 
-static const fnn_op_kernels scale_op = {.forward = scale_forward,
-                                        .backward_rows = scale_backward_rows,
-                                        .backward_params = scale_backward_params,
-                                        .learn = scale_learn};
+DOUBLE_LENT_KERNELS(scale) = {.forward = scale_forward,
+                              .backward_rows = scale_backward_rows,
+                              .backward_params = scale_backward_params,
+                              .learn = scale_learn};
 
 #endif
