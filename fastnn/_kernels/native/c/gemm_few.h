@@ -57,7 +57,12 @@ static void sum_across(const product *g, const real *x, int64_t j, int64_t rows,
     }
 }
 
-/* At most TILE_WIDTH rows of A, and B.T: C is made as its transpose, so that B need not be turned, of which there is
+/* Rows of A that fill three quarters of their vectors; for fewer, turning B costs less. */
+static int is_across(const product *g) {
+    return g->m <= TILE_WIDTH && 4 * g->m >= 3 * rounded_up(g->m, LANES) && g->a_column == 1 && !g->start;
+}
+
+/* Such rows, and B.T: C is made as its transpose, so that B need not be turned, of which there is
  * more. False when there is no memory for that. */
 static int multiply_across(const product *g) {
     const int64_t across = rounded_up(g->m, LANES);

@@ -151,7 +151,7 @@ static int64_t large_most(int64_t n, int64_t k) {
 
 /* Few rows and a large B: true when it has been done. */
 static int multiply_few(const product *g) {
-    if (g->b_transposed) return g->m <= TILE_WIDTH && g->a_column == 1 && !g->start && multiply_across(g);
+    if (g->b_transposed) return is_across(g) && multiply_across(g);
     if (g->m > FEW_M || (g->add && g->k > FEW_K)) return 0;
     multiply_streamed(g);
     return 1;
