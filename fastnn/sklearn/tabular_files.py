@@ -164,7 +164,7 @@ def _classes(labels: Any, stored: str) -> np.ndarray:
     return texts if dtype.kind == "U" else texts.astype(dtype)
 
 
-def _restored(kind: Any, model: Any) -> Any:
+def _restored(kind: Any, model: Model) -> Any:
     if TABLE not in model.metadata:
         raise ValueError("it carries no encoding of raw rows; fastnn.load reads it, and its predict takes encoded ones")
     encoding = Encoding.of(model)

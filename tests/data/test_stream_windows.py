@@ -200,11 +200,11 @@ def test_updates_leave_a_processor_to_what_reads(monkeypatch):
         assert get_num_threads() == 3
     assert 1 < calls.most(1000) <= 8
     calls.seconds, calls.grown = beside.BRIEFEST / 10, 10**6
-    assert calls.most(1000) == round(10 * beside.BRIEF / beside.BRIEFEST)
+    assert abs(calls.most(1000) - 10 * beside.BRIEF / beside.BRIEFEST) <= 1
     reader.left = 2 * beside.BRIEFEST  # a call ends with the reading, or soon behind it
-    assert calls.most(1000) == 20
+    assert 18 <= calls.most(1000) <= 20
     reader.left = 0.0
-    assert calls.most(1000) == 10
+    assert 9 <= calls.most(1000) <= 10
     reader.is_running = False
     assert calls.most(1000) == 1000
     with calls.call(1000):

@@ -36,8 +36,10 @@ def test_modules_come_when_they_are_wanted():
 def test_names_that_are_not_there_say_what_is():
     with pytest.raises(AttributeError, match="did you mean 'Sequential'"):
         _ = fastnn.Sequentail
-    with pytest.raises(AttributeError, match=r"dir\(fastnn.layers\) lists what there is"):
+    with pytest.raises(AttributeError, match="Conv2D share a kernel among places"):
         _ = layers.LocallyConnected2D
+    with pytest.raises(AttributeError, match=r"dir\(fastnn.layers\) lists what there is"):
+        _ = layers.Quantum
 
 
 # -- utils, backend, models, data sets --------------------------------------------------------------
