@@ -151,11 +151,13 @@ class PortionTrainer(Pieces):
             self._take(self._goes_on(run))
         ready = self.stream.portion
         assert ready is not None
-        left = self.stream.steps - int(run["batch"]) if self.stream.steps else MOST
         piece = self.piece
+        first = int(piece["batch"])
+        left = -(-len(ready.order) // self.batch_size) - first  # or the seconds of an update would come out too few
+        if self.stream.steps:
+            left = min(left, self.stream.steps - int(run["batch"]))
         run["max_steps"] = steps = self.beside.most(min(int(run["max_steps"]), left))
         piece["max_steps"], piece["epoch"] = steps, 0
-        first = int(piece["batch"])
         try:
             with np.errstate(all="ignore"), self.beside.call(steps):  # as on arrays
                 made = self._train(run, ready.rows, ready.order, self._rates(run), sums)

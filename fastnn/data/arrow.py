@@ -116,28 +116,25 @@ class Tables(Source):
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Tables]:
+        with LastFile() as last:
+            yield self._with(last=last)
+
+    def _with(self, **others: object) -> Tables:
+        """The same but for some attributes."""
         made = object.__new__(Tables)
-        made.__dict__.update(self.__dict__, last=LastFile())
-        try:
-            yield made
-        finally:
-            assert made.last is not None
-            made.last.close()
+        made.__dict__.update(self.__dict__, **others)
+        return made
 
     def where_also(self, filters: pc.Expression) -> Tables:
         """The rows of them that another filter leaves."""
-        made = object.__new__(Tables)
-        both = filters if self.filters is None else self.filters & filters
-        made.__dict__.update(self.__dict__, filters=both)
+        made = self._with(filters=filters if self.filters is None else self.filters & filters)
         made.rows = np.array([made._count(number, place) for number, place in self.places], np.int64)
         return made
 
     def encoded_by(self, encoder: Encoder) -> Tables:
         """The same rows, with what makes arrays of them; checks that all files have its columns, and alike."""
         self.check_columns(encoder.columns)
-        made = object.__new__(Tables)
-        made.__dict__.update(self.__dict__, encoder=encoder)
-        return made
+        return self._with(encoder=encoder)
 
     def check_columns(self, columns: Sequence[str]) -> None:
         """``ValueError`` for a file that lacks one of these columns, or has another type in it than the first file."""
@@ -183,9 +180,8 @@ class Tables(Source):
         number, place = self.places[group]
         try:
             file = self.opened[number]
-            if self.last is not None and isinstance(file, ParquetFile):
-                file = self.last.of(number, file)
-            found = file.read(place, columns, self.filters)
+            kept = (self.last,) if isinstance(file, ParquetFile) else ()
+            found = file.read(place, columns, self.filters, *kept)
         except LateText:
             raise
         except (OSError, ValueError) as error:

@@ -189,10 +189,6 @@ def column_values(table: pa.Table, name: str, where: str) -> np.ndarray:
 
     column = table.column(name)
     kind = column.type
-    if (
-        not column.null_count and column.num_chunks == 1 and str(kind) in PLAIN
-    ):  # of most; what follows takes 10 us more
-        return values_of(column.chunk(0))
     if column.null_count:
         raise ValueError(
             f"{where}: column {name!r} has {column.null_count:,} gaps; filter them out, or give an encoding, which "

@@ -1,6 +1,5 @@
 /* Products of few rows of A with a large B: numbers of B are used so few times that it is read once, as memory gives
- * it, into panels of the first-level cache. Rows of B may be a power of two apart, and would push each other out of it.
- */
+ * it. Rows of B.T are copied into a panel first: a power of two apart, they would push each other out of the cache. */
 #ifndef FNN_GEMM_FEW_H
 #define FNN_GEMM_FEW_H
 
