@@ -21,6 +21,7 @@ import models
 import numpy as np
 import pytest
 from _pytest.runner import runtestprotocol
+from forced import forced
 
 from fastnn import _kernels
 
@@ -188,10 +189,8 @@ def backend(request):
     if isa is None:
         yield module
         return
-    before = module.isa()
-    module.use_isa(isa)
-    yield module
-    module.use_isa(before)
+    with forced(module, isa):
+        yield module
 
 
 @pytest.fixture(params=["float32", "float64"])

@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from forced import forced
 
 import fastnn
+from fastnn._base import threads
 from fastnn.layers import Add, Dense, Input
 
 native = pytest.importorskip("fastnn._kernels.native.native", reason="the native backend is not built")
 FUSED = [name for name, _, runs in native.isas() if runs and name != "portable"]
-
-
-@pytest.fixture(params=FUSED)
-def isa(request):
-    before = native.isa()
-    native.use_isa(request.param)
-    yield request.param
-    native.use_isa(before)
 
 
 def branches(dtype):
@@ -34,12 +28,14 @@ def gradients(model, x, y):
     return [np.array(each) for each in model.gradients(x, y)[1]]
 
 
+@pytest.mark.parametrize("isa", FUSED)
 @pytest.mark.parametrize("rows", [8, 16, 31, 33])
 def test_gradients_that_are_added_are_those_of_rows_one_by_one(isa, dtype, rng, rows):
     model = branches(dtype)
     x, y = rng.normal(size=(rows, 40)), rng.normal(size=(rows, 5))
-    found = gradients(model, x, y)
-    singly = [gradients(model, x[i : i + 1], y[i : i + 1]) for i in range(rows)]
+    with forced(native, isa):
+        found = gradients(model, x, y)
+        singly = [gradients(model, x[i : i + 1], y[i : i + 1]) for i in range(rows)]
     for i, each in enumerate(found):
         mean = np.mean([one[i] for one in singly], axis=0, dtype=np.float64)
         np.testing.assert_allclose(
@@ -48,19 +44,14 @@ def test_gradients_that_are_added_are_those_of_rows_one_by_one(isa, dtype, rng, 
 
 
 @pytest.mark.parametrize("rows", [8, 16, 31, 33])
-def test_bits_do_not_depend_on_isa_or_threads(dtype, rng, rows):
-    model, before, threads = branches(dtype), native.isa(), fastnn.get_num_threads()
+def test_bits_do_not_depend_on_isa_or_threads(dtype, rng, rows, monkeypatch):
+    model, found = branches(dtype), []
     x, y = rng.normal(size=(rows, 40)), rng.normal(size=(rows, 5))
-    found = []
-    try:
-        for name in FUSED:
-            native.use_isa(name)
-            for n in (1, 2, 3):
-                fastnn.set_num_threads(n)
+    for isa in FUSED:
+        for n in (1, 2, 3):
+            monkeypatch.setattr(threads, "_chosen", n)
+            with forced(native, isa):
                 found.append(gradients(model, x, y))
-    finally:
-        native.use_isa(before)
-        fastnn.set_num_threads(threads)
     for other in found[1:]:
         for a, b in zip(found[0], other, strict=True):
             np.testing.assert_array_equal(a, b)

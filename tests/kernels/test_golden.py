@@ -12,6 +12,7 @@ import sys
 import golden
 import numpy as np
 import pytest
+from forced import forced
 from golden_cases import CASES, PAIRS, Case
 from listed import assert_listed
 from spaces import OF_MODELS, OF_POLICIES
@@ -36,11 +37,8 @@ RUNS = [name for name in ("avx2", "avx512", "neon") if NATIVE.get(name)]
 @pytest.fixture(params=RUNS or [pytest.param(None, marks=pytest.mark.skip(reason=reason or "none of them runs here"))])
 def isa(request):
     """Each instruction set that must give the bits of AVX2 and runs here, forced."""
-    native = _kernels.load("cython")
-    before = native.isa()
-    native.use_isa(request.param)
-    yield request.param
-    native.use_isa(before)
+    with forced(_kernels.load("cython"), request.param):
+        yield request.param
 
 
 @pytest.fixture(params=THREADS, ids=lambda n: f"{n}threads")

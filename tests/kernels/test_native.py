@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from forced import forced
 from networks import Memory, Stage, dense, draw, draw_target, network, output_activation
 from tolerance import assert_close
 
@@ -49,10 +50,8 @@ BLOCKED = [
 @pytest.fixture(params=RUNS)
 def isa(request):
     """Each instruction set that runs here, forced."""
-    before = native.isa()
-    native.use_isa(request.param)
-    yield request.param
-    native.use_isa(before)
+    with forced(native, request.param):
+        yield request.param
 
 
 def placed(memory, values, layout="rows"):
@@ -148,19 +147,15 @@ def test_sums_run_over_k_in_order(isa, rng, sizes, layout):
 
 
 def trained(isa, net, dtype, data):
-    native.use_isa(isa)
-    stage = Stage(native, net, dtype)
-    sums, _, _ = stage.train(*data, epochs=3, rate=0.01)
-    stage.check()
+    with forced(native, isa):
+        stage = Stage(native, net, dtype)
+        sums, _, _ = stage.train(*data, epochs=3, rate=0.01)
+        stage.check()
     return [stage.arenas.params, stage.arenas.slots, sums]
 
 
 def assert_all_isas_train_to_the_same_bits(net, dtype, data):
-    before = native.isa()
-    try:
-        first, *others = [trained(isa, net, dtype, data) for isa in FUSED]
-    finally:
-        native.use_isa(before)
+    first, *others = [trained(isa, net, dtype, data) for isa in FUSED]
     for other in others:
         for a, b in zip(first, other, strict=True):
             np.testing.assert_array_equal(a, b)
