@@ -36,6 +36,7 @@ from fastnn.layers import (
     GlobalAveragePooling2D,
     MaxPooling2D,
 )
+from fastnn.models.profiling import training_bound
 
 MIXED = "mixed_bfloat16"
 PREDICTED = {"thin": [2048] * 4, "wide": [1024] * 5, "mnist512": [784, 512, 512, 10], "policy": [8, 64, 64, 4]}
@@ -141,7 +142,9 @@ def told(name: str, batch: int, models: list[Model], rounds: int, widths: list[i
     took = least([*runs, peer] if peer else runs, rounds) / 4
     ours = f"float32 {took[0]:8.3f}, mixed {took[1]:8.3f} ms, {took[0] / took[1]:.2f}"
     beside = f", PyTorch's autocast {took[2]:8.3f} ms, {took[2] / took[1]:.2f}" if peer else ""
-    return f"{name:20} batches of {batch:4}: {ours}{beside}"
+    bound = training_bound(models[1], x, y, batch)
+    reached = f"; bound of mixed {bound.seconds * 1e3:8.3f} ms, {bound.seconds * 1e3 / took[1]:.0%}" if bound else ""
+    return f"{name:20} batches of {batch:4}: {ours}{beside}{reached}"
 
 
 def trainings(rounds: int) -> None:

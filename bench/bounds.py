@@ -4,7 +4,8 @@ Multiply-adds count as two operations (c/peak.h). Bytes are those that the loop 
 larger than the last cache: ``a *= 1`` reads and writes ``a``, ``a += b`` reads ``b`` too. Both write only what they
 have read, as an optimiser does, so no memory is fetched just to be overwritten. The greater of the two counts.
 
-The fused updates stand beside these bounds: params and slots read and written, gradients read.
+The fused updates stand beside these bounds: params and slots read and written, gradients read. For steps and
+predictions of whole networks the bound is that of ``fastnn bench`` (fastnn/models/bounds.py).
 """
 
 from __future__ import annotations
@@ -14,9 +15,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import machine
 import numpy as np
-from timed import update_case
+from cases import NETWORKS, data
+from timed import make, update_case
 
+from fastnn import get_num_threads, set_num_threads
 from fastnn._kernels.peak import bandwidth, beyond_caches, least_seconds
+from fastnn.models.profiling import prediction_bound, training_bound
 
 PEAK_STEPS = 3_000_000  # about 5 ms: long against starting threads, short enough to find the machine free now and then
 DTYPES = ("float32", "float64")
@@ -63,3 +67,18 @@ def updates(dtype: str) -> dict:
             n_bytes = 3 * arenas.params.nbytes + 2 * arenas.slots.nbytes
             found[isa][name] = {"us": seconds * 1e6, "bytes": n_bytes}
     return found
+
+
+def of_network(name: str, dtype: str, threads: int, rows: int | None = None) -> float | None:
+    """Microseconds that a step of a network takes at least, or a prediction of so many rows."""
+    network, before = NETWORKS[name], get_num_threads()
+    set_num_threads(threads)
+    try:
+        model = make(network, dtype=dtype, output=rows is None)
+        if rows is None:
+            bound = training_bound(model, *data(network, dtype), network.batch)
+        else:
+            bound = prediction_bound(model, rows)
+        return bound and bound.seconds * 1e6
+    finally:
+        set_num_threads(before)

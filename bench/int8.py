@@ -22,6 +22,7 @@ import machine
 import numpy as np
 
 from fastnn import Input, Sequential
+from fastnn._kernels.peak import flops
 from fastnn.interop import to_onnx
 from fastnn.layers import Conv2D, Dense
 
@@ -36,6 +37,13 @@ def dense(*widths: int) -> Sequential:
 def images(channels: int) -> Sequential:
     """A convolution of images of 16 x 16."""
     return Sequential([Conv2D(channels, 3, activation="relu", input_shape=(16, 16, channels))], seed=0)
+
+
+def work(model: Sequential) -> int:
+    """Operations of a row's products, two each."""
+    kernels = [layer.get_weights()[0] for layer in model.layers]
+    places = [int(np.prod(layer.output_shape()[1:-1])) for layer in model.layers]
+    return sum(2 * kernel.size * n for kernel, n in zip(kernels, places, strict=True))
 
 
 NETWORKS = {
@@ -79,9 +87,11 @@ def compare(name: str, model: Sequential, rounds: int) -> None:
                     start = time.process_time()
                     call(x[:n])
                     best[i] = np.fmin(best[i], (time.process_time() - start) * 1e3)
+        least = work(model) * n / (flops("int8") or np.inf) * 1e3
         print(
             f"{name:26} {n:4} rows: float32 {best[0]:9.3f}, int8 {best[1]:9.3f}, onnxruntime {best[2]:9.3f} ms; "
-            f"float32 / int8 {best[0] / best[1]:.2f}, onnxruntime / int8 {best[2] / best[1]:.2f}"
+            f"float32 / int8 {best[0] / best[1]:.2f}, onnxruntime / int8 {best[2] / best[1]:.2f}; "
+            f"{least / best[1]:.0%} of the peak of such products"
         )
 
 

@@ -20,6 +20,7 @@ import report_convolutions
 from cases import NETWORKS, STEP_FEATURES, STEPPED
 
 OWN = "fastnn"
+BOUND = ["bound", "% bound"]
 ADAM_ARRAYS = 3
 WORST_SHOWN = 20
 
@@ -71,8 +72,9 @@ def train_lines(result: dict) -> list[str]:
     rows = []
     for name, times in result["train"].items():
         network = NETWORKS[name]
-        rows.append([f"{name} {network}, batch {network.batch}", times, [_fma(result, name), _memory(result, name)]])
-    return _table(title, rows, ["% FMA", "% memory"])
+        shares = [_fma(result, name), _memory(result, name), *_bound(result, name, times)]
+        rows.append([f"{name} {network}, batch {network.batch}", times, shares])
+    return _table(title, rows, ["% FMA", "% memory", *BOUND])
 
 
 def predict_lines(result: dict) -> list[str]:
@@ -80,8 +82,9 @@ def predict_lines(result: dict) -> list[str]:
     rows = []
     for case, times in result["predict"].items():
         name, n_rows = case.split()
-        rows.append([f"{name} {NETWORKS[name]}, {n_rows} row{'s' * (n_rows != '1')}", times, []])
-    return _table(title, rows, [])
+        text = f"{name} {NETWORKS[name]}, {n_rows} row{'s' * (n_rows != '1')}"
+        rows.append([text, times, _bound(result, case, times)])
+    return _table(title, rows, BOUND)
 
 
 def convolve_lines(result: dict) -> list[str]:
@@ -203,6 +206,12 @@ def _peak(result: dict) -> float | None:
 def _fma(result: dict, name: str) -> str:
     us, peak = result["train"][name].get(OWN), _peak(result)
     return f"{NETWORKS[name].flops / us * 1e6 / peak:.0%}" if us and peak else "-"
+
+
+def _bound(result: dict, case: str, times: dict[str, float]) -> list[str]:
+    """The least time of a case, and which share of fastnn's it is."""
+    us, took = result.get("least", {}).get(case), times.get(OWN)
+    return [_microseconds(us), f"{us / took:.0%}"] if us and took else ["-", "-"]
 
 
 def _memory(result: dict, name: str) -> str:

@@ -79,8 +79,7 @@ def train(options: argparse.Namespace, versions: dict[str, str]) -> dict:
 
 def predict(options: argparse.Namespace, versions: dict[str, str]) -> dict:
     """Times of a call."""
-    cases = [(name, n) for name, counts in PREDICTED.items() if name in options.only for n in counts]
-    requests = {f"{name} {rows}": {"network": name, "rows": rows} for name, rows in cases}
+    requests = {f"{name} {rows}": {"network": name, "rows": rows} for name, rows in _predicted(options)}
     return _compare(options, versions, "predict", requests)
 
 
@@ -95,6 +94,20 @@ def convolve(options: argparse.Namespace, versions: dict[str, str]) -> dict:
 def step(options: argparse.Namespace, versions: dict[str, str]) -> dict:
     """Times of one step of one sequence."""
     return _compare(options, versions, "step", {name: {"layer": name} for name in STEPPED if name in options.only})
+
+
+def least(options: argparse.Namespace, parts: Iterable[str]) -> dict:
+    """Microseconds that fastnn's steps and predictions take at least, by case; none without the native backend."""
+    cases = {name: (name, None) for name in options.only if "train" in parts}
+    predicted = [(name, n) for name, n in _predicted(options) if "predict" in parts]
+    cases |= {f"{name} {n}": (name, n) for name, n in predicted}
+    if "fastnn" not in options.libs or machine.native() is None:
+        return {}
+    return {case: bounds.of_network(name, options.dtype, options.threads, n) for case, (name, n) in cases.items()}
+
+
+def _predicted(options: argparse.Namespace) -> list[tuple[str, int]]:
+    return [(name, n) for name, counts in PREDICTED.items() if name in options.only for n in counts]
 
 
 def _compare(options, versions: dict[str, str], task: str, requests: dict[str, dict], more: Iterable = ()) -> dict:
@@ -124,6 +137,7 @@ def run(options: argparse.Namespace) -> dict:
         "versions": versions,
         "bounds": bounds.measure(options.threads),
     }
+    result["least"] = least(options, parts)
     for part, measure in {"train": train, "predict": predict, "convolve": convolve, "step": step}.items():
         if part in parts:
             result[part] = measure(options, versions)

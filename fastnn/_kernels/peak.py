@@ -20,14 +20,19 @@ UNKNOWN_CACHE = 32 * 2**20
 
 
 def flops(dtype: str) -> float | None:
-    """Floating-point operations a second of one core, by multiply-adds of the instruction set in use; None without."""
+    """Operations a second of one core, two a product, by the instructions in use; None without the native backend.
+
+    ``dtype`` is that of the numbers multiplied: also "bfloat16", and "int8", which has None where no instruction
+    multiplies and adds such numbers at once.
+    """
     if _kernels.why_not("cython"):
         return None
-    return _flops(dtype, _kernels.load("cython").isa())
+    native = _kernels.load("cython")
+    return _flops(dtype, native.isa(), *native.extras()) or None
 
 
 @cache
-def _flops(dtype: str, isa: str) -> float:
+def _flops(dtype: str, *_instructions: str) -> float:
     native = _kernels.load("cython")
     found = []
     for _ in range(REPEATS):

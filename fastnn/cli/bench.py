@@ -23,11 +23,11 @@ from fastnn._base.reprs import counted
 from fastnn._base.writing import write_atomically
 from fastnn.cli.output import check_output
 from fastnn.layers import Dense
-from fastnn.models.bounds import Bound, bound_of
+from fastnn.models.bounds import Bound
 from fastnn.models.made_data import made_data
 from fastnn.models.model import Model
 from fastnn.models.profiles import Profile
-from fastnn.models.profiling import Clock, ops_of, profile
+from fastnn.models.profiling import Clock, prediction_bound, profile
 
 STEPS = 50  # updates a fit
 RUNS, SECONDS = 7, 0.05
@@ -113,10 +113,7 @@ class _Bench:
     def _prediction_bound(self) -> Bound | None:
         x, _ = made_data(self.model, 1, self.arguments.length)
         sizes = [int(np.prod(one.shape[1:])) for one in (x.values() if isinstance(x, dict) else [x])]
-        sized = self.model.of_sizes(tuple(sizes)) if self.model.layout.is_open else self.model
-        plan = sized.prediction_plan()
-        rows = self.arguments.rows
-        return bound_of(plan, ops_of(plan, rows), rows, str(self.model.dtype), fastnn.get_num_threads())
+        return prediction_bound(self.model, self.arguments.rows, tuple(sizes) if self.model.layout.is_open else None)
 
     def _predict_seconds(self) -> float:
         x, _ = made_data(self.model, self.arguments.rows, self.arguments.length)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -47,14 +47,20 @@ class ProfiledOp:
     Attributes
     ----------
     layer, kind : name of the layer that it belongs to, and of the kind of operation.
+    dtype : of the numbers that its products multiply: the model's, or "bfloat16" in mixed precision.
     flop_forward, flop_backward, flop_dw : of the output, of the gradient of the input, of those of the parameters.
     """
 
     layer: str
     kind: str
+    dtype: str
     flop_forward: float
     flop_backward: float
     flop_dw: float
+
+    def flop(self, training: bool = True) -> float:
+        """Of a step, or of a prediction."""
+        return self.flop_forward + (self.flop_backward + self.flop_dw) * training
 
     @property
     def phase(self) -> str:
@@ -74,7 +80,8 @@ class Profile:
     batch_size, steps : rows of a step, and how many steps were measured.
     clock : as it was asked for.
     step_seconds : of a step while no laps are taken, by that clock of the first thread: the least mean of some runs.
-    flops : floating-point operations a second of a core at most, as measured; None where nobody knows.
+    flops : operations a second of a core at most by the dtype of the numbers multiplied, as measured; empty where
+        nobody knows.
     bound : the least time that the step can take on this machine; None where nobody knows.
     ops : the plan's operations.
     stage_seconds : ``(threads, 5)``: what is no operation's own, in the order gather, loss, update, waiting, between.
@@ -89,7 +96,7 @@ class Profile:
     steps: int
     clock: str
     step_seconds: float
-    flops: float | None
+    flops: Mapping[str, float]
     bound: Bound | None
     ops: tuple[ProfiledOp, ...]
     stage_seconds: np.ndarray
@@ -119,7 +126,7 @@ class Profile:
     @property
     def flop(self) -> float:
         """Of all products of a step."""
-        return sum(op.flop_forward + op.flop_backward + op.flop_dw for op in self.ops)
+        return sum(op.flop() for op in self.ops)
 
     @property
     def product_seconds(self) -> float:
@@ -140,7 +147,7 @@ class Profile:
             "threads": self.threads,
             "step_seconds": self.step_seconds,
             "total_seconds": self.total,
-            "flops": self.flops,
+            "flops": dict(self.flops),
             "bound": self.bound and self.bound.to_dict(),
             "flop": self.flop,
             "phases": {name: seconds.tolist() for name, seconds in self.phases.items()},
@@ -185,9 +192,14 @@ class Profile:
             lines.append(f"{self.bound}: {self.bound.seconds / self.step_seconds:.0%} reached")
         if self.flop and self.product_seconds:
             rate = self.flop / self.product_seconds
-            share = f", {rate / self.flops:.0%} of the peak of a core" if self.flops else ""
+            at_peak = f"{self._at_peak(self.ops) / self.product_seconds:.0%}" if self.flops else ""
+            share = at_peak and f", {at_peak} of the peak of a core"
             lines.append(f"products: {self.flop / 1e6:.4g} MFLOP at {rate / 1e9:.4g} GFLOP/s{share}")
         return lines
+
+    def _at_peak(self, ops: Sequence[ProfiledOp]) -> float:
+        """Seconds of their products on one core at its peak."""
+        return sum(op.flop() / self.flops[op.dtype] for op in ops if op.flop())
 
     def _phase_lines(self) -> list[str]:
         heads = ["phase", *(["ms"] if self.threads == 1 else [f"ms, thread {t}" for t in range(self.threads)]), "share"]
@@ -211,7 +223,7 @@ class Profile:
     def _op_line(self, i: int, whole: float) -> Sequence[str]:
         op, own = self.ops[i], self.op_seconds[:, i]
         cells = [_milliseconds(seconds.sum()) if seconds.any() else "" for seconds in self.columns(i).values()]
-        flop, spent = op.flop_forward + op.flop_backward + op.flop_dw, own[:, [Part.FORWARD, Part.BACK, Part.DW]].sum()
+        flop, spent = op.flop(), own[:, [Part.FORWARD, Part.BACK, Part.DW]].sum()
         rate = flop / spent if flop and spent else 0.0
         return [
             op.layer,
@@ -219,7 +231,7 @@ class Profile:
             *cells,
             f"{own.sum() / whole:.1%}",
             f"{rate / 1e9:.1f}" if rate else "",
-            f"{rate / self.flops:.0%}" if rate and self.flops else "",
+            f"{self._at_peak([op]) / spent:.0%}" if rate and self.flops else "",
         ]
 
 

@@ -25,7 +25,7 @@ from fastnn._plan.memory import new_run
 from fastnn._plan.plan import Plan
 from fastnn.errors import BackendError, DivergenceError
 from fastnn.models import batches
-from fastnn.models.bounds import bound_of
+from fastnn.models.bounds import Bound, bound_of
 from fastnn.models.made_data import BATCHES, made_data
 from fastnn.models.model import Model
 from fastnn.models.profiles import WITH_PRODUCTS, Profile, ProfiledOp
@@ -168,7 +168,7 @@ class _Measured:
         laps = laps[: max(1, int(laps.any(axis=(1, 2)).sum()))]
         module, dtype = self.backend, str(self.memory.params.dtype)
         rows = min(self.trainer.batch_size, self.trainer.n_samples)
-        ops = ops_of(self.plan, rows)
+        ops = ops_of(self.plan, rows, dtype)
         is_native = hasattr(module, "isa")
         return Profile(
             backend=_name_of(module),
@@ -178,7 +178,7 @@ class _Measured:
             steps=steps,
             clock=clock,
             step_seconds=min(run.seconds for _, run in runs),
-            flops=flops(dtype) if is_native else None,
+            flops={name: flops(name) or np.inf for name in {op.dtype for op in ops}} if is_native else {},
             bound=bound_of(self.plan, ops, rows, dtype, len(laps)) if is_native else None,
             ops=ops,
             stage_seconds=slots.by_stage(laps)[..., 0],
@@ -217,18 +217,35 @@ def _total(run: _Run) -> float:
     return float(run.laps[0, :, 0].sum())
 
 
-def ops_of(plan: Plan, rows: int) -> tuple[ProfiledOp, ...]:
-    """The operations of a plan, with those of their products in a step of so many rows."""
+def training_bound(model: Model, x: DataLike, y: DataLike, batch_size: int) -> Bound | None:
+    """The least time that a step on such a batch can take, on as many threads as are used; arguments as of profile."""
+    trainer = _trainer(copy.deepcopy(model), x, y, batch_size, None)
+    plan, rows, dtype = trainer.plan, min(batch_size, trainer.n_samples), str(model.dtype)
+    return bound_of(plan, ops_of(plan, rows, dtype), rows, dtype, get_num_threads())
+
+
+def prediction_bound(model: Model, rows: int, sizes: tuple[int, ...] | None = None) -> Bound | None:
+    """The least time that a prediction of so many rows can take, on as many threads as are used.
+
+    ``sizes`` are the numbers of a sample of each input, for a model whose lengths are open.
+    """
+    sized = model if sizes is None else model.of_sizes(sizes)
+    plan, dtype = sized.prediction_plan(), str(model.dtype)
+    return bound_of(plan, ops_of(plan, rows, dtype), rows, dtype, get_num_threads())
+
+
+def ops_of(plan: Plan, rows: int, dtype: str) -> tuple[ProfiledOp, ...]:
+    """The operations of a plan in such numbers, with those of their products in a step of so many rows."""
     layout = plan.layout
     names = {node.stream: layout.layers[node.layer].name or "" for node in layout.nodes}
-    return tuple(_op_of(plan, op, names[int(op["stream"]) % PART_STREAMS], rows) for op in plan.ops)
+    return tuple(_op_of(plan, op, names[int(op["stream"]) % PART_STREAMS], rows, dtype) for op in plan.ops)
 
 
-def _op_of(plan: Plan, op: np.void, layer: str, rows: int) -> ProfiledOp:
-    kind = OPS[int(op["kind"])].name
+def _op_of(plan: Plan, op: np.void, layer: str, rows: int, dtype: str) -> ProfiledOp:
+    kind, numbers = OPS[int(op["kind"])].name, "bfloat16" if op["bfloat16"] else dtype
     flop = 2.0 * int(op["weights"]) * int(op["repeat"]) * rows if kind in WITH_PRODUCTS else 0.0
     read = plan.values[int(plan.edges[int(op["first_edge"])]["value"])]
     has_dx, has_dw = int(read["grad"]) >= 0, int(op["dw"]) >= 0
     if int(op["w"]) < 0:  # a product of two inputs has a gradient for each
-        return ProfiledOp(layer, kind, flop, 2 * flop * has_dx, 0.0)
-    return ProfiledOp(layer, kind, flop, flop * has_dx, flop * has_dw)
+        return ProfiledOp(layer, kind, numbers, flop, 2 * flop * has_dx, 0.0)
+    return ProfiledOp(layer, kind, numbers, flop, flop * has_dx, flop * has_dw)

@@ -46,6 +46,7 @@ def figures() -> dict:
             "flops": {"avx2": {"float32": {"1": PEAK, "2": 2 * PEAK}}},
             "bytes": {"1": BANDWIDTH, "2": BANDWIDTH},
         },
+        "least": {"xor": 0.2, "policy 1": 0.5},
         "train": {
             "xor": {"fastnn": 0.5, "torch": 150.0, "sklearn": 0.25, "fastnn on 2": 0.6},
             "thin": {"fastnn": 20_000.0, "torch": 30_000.0},
@@ -148,11 +149,17 @@ def test_files_without_a_common_time_are_refused(compared):
 def test_the_table_has_times_ratios_and_shares(bench):
     lines = bench("report").lines(figures())
     xor, thin = (next(line for line in lines if line.startswith(name)) for name in ("xor", "thin"))
-    assert xor.split()[4:] == ["0.50", "150.0", "300x", "0.25", "0.50x", "0.60", "0%", "-"]
+    assert xor.split()[4:] == ["0.50", "150.0", "300x", "0.25", "0.50x", "0.60", "0%", "-", "0.20", "40%"]
     network = bench("cases").NETWORKS["thin"]
     fma, memory = network.flops / 0.02 / PEAK, 24 * network.n_params / 0.02 / BANDWIDTH
-    assert thin.split()[4:] == ["20,000", "30,000", "1.50x", "-", "-", f"{fma:.0%}", f"{memory:.0%}"]
-    assert next(line for line in lines if line.startswith("policy")).split()[-3:] == ["2.00", "3.00", "1.50x"]
+    assert thin.split()[4:] == ["20,000", "30,000", "1.50x", "-", "-", f"{fma:.0%}", f"{memory:.0%}", "-", "-"]
+    assert next(line for line in lines if line.startswith("policy")).split()[-5:] == [
+        "2.00",
+        "3.00",
+        "1.50x",
+        "0.50",
+        "25%",
+    ]
     assert "  avx2      adam       10.0 GB/s   50% of bandwidth" in lines
 
 
@@ -211,7 +218,7 @@ def test_predictions_and_steps_of_recurrent_layers_are_those_of_the_formulas(ben
 def test_columns_of_the_table_stand_below_each_other(bench):
     lines = bench("report").train_lines(figures())
     assert len({len(line) for line in lines}) == 1
-    assert lines[0].split()[-8:] == ["sklearn", "fastnn", "on", "2", "%", "FMA", "%", "memory"]
+    assert lines[0].split()[-8:] == ["2", "%", "FMA", "%", "memory", "bound", "%", "bound"]
 
 
 def test_a_result_without_fastnn_or_native_code_has_a_table(bench):

@@ -127,5 +127,29 @@ def test_the_peak_counts_its_operations(dtype):
 
 
 @needs_native
+def test_the_peak_of_numbers_of_low_precision_is_that_of_the_instructions_in_use():
+    native = _kernels.load("cython")
+    before = native.extras()
+    try:
+        native.use_extras([])
+        plain = native.fma_peak(10, "float32")
+        assert native.fma_peak(10, "bfloat16") == plain
+        assert native.fma_peak(10, "int8") == 0
+        native.use_extras(before)
+        assert native.fma_peak(10, "bfloat16") == plain * (1 + ("avx512_bf16" in before and native.isa() == "avx512"))
+        assert native.fma_peak(10, "int8") in (0, 4 * plain)
+    finally:
+        native.use_extras(before)
+
+
+@needs_native
+def test_steps_and_predictions_of_networks_have_a_bound(bench):
+    bounds = bench("bounds")
+    step, row, rows = (bounds.of_network("policy", "float32", 1, n) for n in (None, 1, 1024))
+    assert 0 < row < rows
+    assert step > 0
+
+
+@needs_native
 def test_the_compiler_has_a_name_and_a_version():
     assert any(digit in _kernels.load("cython").compiler() for digit in "0123456789")

@@ -100,7 +100,7 @@ cdef extern from "c/kernels.h" nogil:
         void (*activate_back)(int code, double parameter, int64_t rows, int64_t n, const void *z, const void *y,
                               void *dy) noexcept nogil
         void (*math)(int function, int64_t n, const void *x, void *y) noexcept nogil
-        double (*peak)(int64_t n, double *sum) noexcept nogil
+        double (*peak)(int numbers, int64_t n, double *sum) noexcept nogil
 
     void fnn_fill_order(int32_t *order, int64_t n, uint64_t seed, int64_t epoch) noexcept
     void fnn_philox(uint64_t seed, const uint32_t *counter, uint32_t *words) noexcept
@@ -110,6 +110,7 @@ cdef extern from "c/kernels.h" nogil:
     const char *fnn_isa_name(int i) noexcept
     int fnn_isa_count() noexcept
     unsigned fnn_extras
+    enum: FNN_REAL_PEAK, FNN_BF16_PEAK, FNN_INT8_PEAK
 
 cdef extern from "c/walk.h" nogil:
     ctypedef struct fnn_network:

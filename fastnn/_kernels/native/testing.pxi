@@ -79,11 +79,15 @@ def backward_op(plan, memory, int op, int64_t rows):
 
 
 def fma_peak(int64_t n, dtype):
-    """Floating-point operations that ``n`` steps of c/peak.h did; the GIL is released, so threads can add up."""
+    """Operations that ``n`` steps of c/peak.h did; the GIL is released, so threads can add up.
+
+    ``dtype`` is that of the numbers multiplied: also "bfloat16" and "int8", whose are 0 where none are made at once.
+    """
     cdef const fnn_kernels *kernels = fnn_isa_kernels(_isa, 8 if dtype == "float64" else 4)
+    cdef int numbers = {"bfloat16": FNN_BF16_PEAK, "int8": FNN_INT8_PEAK}.get(dtype, FNN_REAL_PEAK)
     cdef double total = 0, flops
     with nogil:
-        flops = kernels.peak(n, &total)
+        flops = kernels.peak(numbers, n, &total)
     return flops
 
 

@@ -105,8 +105,10 @@ typedef struct {
     /* dz from dy in place; z may be NULL where the activation does not keep it. */
     void (*activate_back)(int code, double parameter, int64_t rows, int64_t n, const void *z, const void *y, void *dy);
     void (*math)(int function, int64_t n, const void *x, void *y); /* enum fnn_math */
-    double (*peak)(int64_t n, double *sum);                        /* peak.h */
+    double (*peak)(int numbers, int64_t n, double *sum);           /* peak.h */
 } fnn_kernels;
+
+enum fnn_peak { FNN_REAL_PEAK, FNN_BF16_PEAK, FNN_INT8_PEAK }; /* numbers that are multiplied */
 
 /* Instructions that some processors have beyond those of their instruction set, and kernels use where they are there:
  * the bits of what they make are the same. */
