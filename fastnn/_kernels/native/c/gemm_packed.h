@@ -9,6 +9,7 @@
 #define PACK_A_ABOVE 512     /* n; below, packing rows of A costs more than it saves */
 #define PART_M (4 * BLOCK_M) /* rows of sums that multiply_packed_add makes at a time, for which B is packed anew */
 #define PACK_TOGETHER 16 /* rows of B that are packed for all panels before the next ones: memory gives whole lines */
+#define A_AHEAD 8        /* columns of A: hardware does not see those that are far apart */
 #define FEW_N (4 * TILE_WIDTH) /* so many columns of B.T are packed for few rows, to stay in the second-level cache */
 
 /* pack_b of a B that is as it is. */
@@ -41,15 +42,30 @@ static void pack_b(const product *g, int64_t first_k, int64_t k, int64_t first_n
     }
 }
 
+/* pack_a of an A whose columns are dense: column by column, for they may lie so that few of them stay in the cache. */
+static void pack_columns_of_a(const product *g, int64_t first_k, int64_t k, int64_t first_m, int64_t m, real *to) {
+    const real *from = g->a + first_m + first_k * g->a_column;
+    for (int64_t p = 0; p < k; p++, from += g->a_column, to += TILE_ROWS) {
+        fnn_fetch_all(from + A_AHEAD * g->a_column, 0, m * REAL_BYTES);
+        for (int64_t i = 0; i < m; i += TILE_ROWS)
+            if (p + 1 < k)
+                copy_spilling(from + i, at_most(m - i, TILE_ROWS), to + i * k);
+            else
+                copy_row(from + i, at_most(m - i, TILE_ROWS), to + i * k);
+    }
+}
+
 /* Panels of TILE_ROWS rows of A, each (k, TILE_ROWS); the last is left ragged. */
 static void pack_a(const product *g, int64_t first_k, int64_t k, int64_t first_m, int64_t m, real *to) {
+    if (g->a_row == 1) {
+        pack_columns_of_a(g, first_k, k, first_m, m, to);
+        return;
+    }
     for (int64_t i = 0; i < m; i += TILE_ROWS, to += k * TILE_ROWS) {
         const real *from = g->a + (first_m + i) * g->a_row + first_k * g->a_column;
         const int64_t rows = at_most(m - i, TILE_ROWS);
         if (g->a_column == 1)
             transpose(rows, k, from, g->a_row, to, TILE_ROWS);
-        else if (g->a_row == 1)
-            for (int64_t p = 0; p < k; p++) copy_spilling(from + p * g->a_column, rows, to + p * TILE_ROWS);
         else
             for (int64_t p = 0; p < k; p++)
                 for (int64_t r = 0; r < rows; r++) to[p * TILE_ROWS + r] = from[r * g->a_row + p * g->a_column];

@@ -57,18 +57,39 @@ static void words_along(const real *from, int64_t n, real *to) {
     }
 }
 
-/* Rows that are dense along i: words (k / 2, width) of `width` columns from i on. The last column's vector spills. */
-static void pack_across(const of_pairs *m, int64_t i, int64_t first_k, int64_t k, int64_t width, real none,
-                        const int step, real *to) {
-    const int64_t count = at_most(m->n - i, width);
+/* Rows of a tile of m: nearly the same in all, for the sums of a low one would wait for each other. */
+static int64_t tile_rows(int64_t m, int64_t tile) {
+    const int64_t tiles = (m + TILE_ROWS - 1) / TILE_ROWS;
+    return m / tiles + (tile < m % tiles);
+}
+
+/* Of n in panels of A, or of B. */
+ALWAYS_INLINE int64_t panel_width(int64_t n, int64_t panel, const int step) {
+    return step == TILE_ROWS ? tile_rows(n, panel) : at_most(n - panel * step, step);
+}
+
+/* Words of a pair of rows, or of one and `none`, of `count` columns, and whatever behind them up to `step`. */
+ALWAYS_INLINE void pack_pair(const of_pairs *m, const real *from, int both, int64_t count, real none, const int step,
+                             real *to) {
+    for (int64_t j = 0; j < count; j += LANES) {
+        const int some = (int)at_most(count - j, LANES);
+        const vf first = vec_load(from + j, some);
+        __builtin_prefetch(from + AHEAD * m->column + j, 0, 2); /* hardware does not see rows that are far apart */
+        __builtin_prefetch(from + (AHEAD + 1) * m->column + j, 0, 2);
+        vec_store(to + j, pairs_of(first, both ? vec_load(from + m->column + j, some) : vf_set1(none)),
+                  (int)at_most(step - j, LANES));
+    }
+}
+
+/* Rows that are dense along i: pair by pair into all panels, for rows may lie so that few of them stay in the cache. */
+ALWAYS_INLINE void pack_across(const of_pairs *m, int64_t i, int64_t n, int64_t first_k, int64_t k, real none,
+                               const int step, real *to) {
+    const int64_t panel = step * bf16_pairs(k);
     for (int64_t p = 0; p < k; p += 2, to += step) {
         const real *from = m->at + (first_k + p) * m->column + i;
-        for (int64_t j = 0; j < count; j += LANES) {
-            const int some = (int)at_most(count - j, LANES);
-            const vf first = vec_load(from + j, some);
-            __builtin_prefetch(from + AHEAD * m->column + j, 0, 2); /* hardware does not see rows that are far apart */
-            __builtin_prefetch(from + (AHEAD + 1) * m->column + j, 0, 2);
-            vf_store(to + j, pairs_of(first, p + 1 < k ? vec_load(from + m->column + j, some) : vf_set1(none)));
+        for (int64_t j = 0, t = 0, width; j < n; j += width, t++) {
+            width = panel_width(n, t, step);
+            pack_pair(m, from + j, p + 1 < k, width, none, step, to + t * panel);
         }
     }
 }
@@ -98,19 +119,17 @@ static void pack_along(const of_pairs *m, int64_t i, int64_t first_k, int64_t k,
         }
 }
 
-/* Words of k numbers of up to `width` of i, `step` apart; as many are written behind each as make its vectors whole. */
-static void pack_pairs(const of_pairs *m, int64_t i, int64_t first_k, int64_t k, int64_t width, real none,
-                       const int step, real *to) {
-    if (m->row == 1)
-        pack_across(m, i, first_k, k, width, none, step, to);
-    else
-        pack_along(m, i, first_k, k, width, none, step, to);
-}
-
-/* Rows of a tile of m: nearly the same in all, for the sums of a low one would wait for each other. */
-static int64_t tile_rows(int64_t m, int64_t tile) {
-    const int64_t tiles = (m + TILE_ROWS - 1) / TILE_ROWS;
-    return m / tiles + (tile < m % tiles);
+/* Panels of words of k numbers of n of i from i on. */
+ALWAYS_INLINE void pack_panels(const of_pairs *m, int64_t i, int64_t n, int64_t first_k, int64_t k, real none,
+                               const int step, real *to) {
+    if (m->row == 1) {
+        pack_across(m, i, n, first_k, k, none, step, to);
+        return;
+    }
+    for (int64_t j = 0, t = 0, width; j < n; j += width, t++) {
+        width = panel_width(n, t, step);
+        pack_along(m, i + j, first_k, k, width, none, step, to + t * step * bf16_pairs(k));
+    }
 }
 
 /* Rows [i, i + m) and columns [j, j + n) of C, from panels of so many words, those of B `panel` apart; p is the first
@@ -166,12 +185,10 @@ static void pairs_part(const product *g, int64_t j, int64_t n, int64_t p, int64_
     const int64_t panel = (held ? bf16_pairs(g->k) : words) * TILE_WIDTH;
     real *packed_a = memory + (held ? 0 : pairs_b_size(g->n, g->k));
     const real *packed_b = held ? bf16_row(g->b, g->k, p, j) : memory;
-    for (int64_t c = 0; !held && c < n; c += TILE_WIDTH)
-        pack_pairs(&b, j + c, p, k, TILE_WIDTH, 0, TILE_WIDTH, memory + c * words);
+    if (!held) pack_panels(&b, j, n, p, k, 0, TILE_WIDTH, memory);
     for (int64_t i = 0; i < g->m; i += BLOCK_M) {
         const int64_t m = at_most(g->m - i, BLOCK_M);
-        for (int64_t r = 0, tile = 0; r < m; r += tile_rows(m, tile++))
-            pack_pairs(&a, i + r, p, k, tile_rows(m, tile), (real)-0.0, TILE_ROWS, packed_a + tile * TILE_ROWS * words);
+        pack_panels(&a, i, m, p, k, (real)-0.0, TILE_ROWS, packed_a);
         pairs_block(g, i, m, j, n, p, words, packed_a, packed_b, panel);
     }
 }
