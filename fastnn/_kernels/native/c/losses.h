@@ -45,15 +45,33 @@ INLINE void loss_part_kept(const void *context, int64_t i, int some) {
     vec_store(((const loss_run *)context)->terms + i, loss_part(context, i, some), some);
 }
 
+/* The same for the numbers a row that are most frequent, which the compiler then knows. */
+#define FOR_NARROW(n, body)                                                                                            \
+    switch (n) {                                                                                                       \
+    case 1: body(1); break;                                                                                            \
+    case 2: body(2); break;                                                                                            \
+    case 3: body(3); break;                                                                                            \
+    case 4: body(4); break;                                                                                            \
+    default: body(n);                                                                                                  \
+    }
+
+INLINE void gather_targets(const loss_rows *rows, int64_t first, int64_t count, const int64_t n, real *t) {
+    const real *target = rows->target;
+    for (int64_t i = 0; i < count; i++)
+        if (n <= 4)
+            memcpy(t + i * n, target + target_row(rows, first + i) * n, (size_t)n * sizeof(real));
+        else
+            copy_row(target + target_row(rows, first + i) * n, n, t + i * n);
+}
+
 /* The targets of `count` rows from `first` on, one after the other in t; their factors too where rows have weights. */
 static void gather_rows(const loss_rows *rows, int64_t first, int64_t count, real scale, real *t, real *factors) {
-    const int64_t n = rows->n_out;
-    for (int64_t i = 0; i < count; i++) {
-        const real *from = (const real *)rows->target + target_row(rows, first + i) * n;
-        copy_row(from, n, t + i * n);
-        if (!factors) continue;
+#define GATHER(n) gather_targets(rows, first, count, n, t)
+    FOR_NARROW(rows->n_out, GATHER)
+#undef GATHER
+    for (int64_t i = 0; factors && i < count; i++) {
         const real factor = row_weight(rows, first + i) * scale;
-        for (int64_t j = 0; j < n; j++) factors[i * n + j] = factor;
+        for (int64_t j = 0; j < rows->n_out; j++) factors[i * rows->n_out + j] = factor;
     }
 }
 
@@ -129,10 +147,29 @@ static void add_run(const real *terms, int64_t count, run_sums *to) {
     if (i < count) to->even += terms[i];
 }
 
+/* values[i] = sum of row i's n terms, in their order. */
+INLINE void add_terms(const real *terms, int64_t count, const int64_t n, real *values) {
+    for (int64_t i = 0; i < count; i++) {
+        real value = 0;
+        for (int64_t j = 0; j < n; j++) value += terms[i * n + j];
+        values[i] = value;
+    }
+}
+
+/* weight * loss of `count` rows from `first` on. */
+static void values_of_rows(const loss_rows *rows, int64_t first, int64_t count, const real *terms, real share,
+                           real *values) {
+#define ADD(n) add_terms(terms, count, n, values)
+    FOR_NARROW(rows->n_out, ADD)
+#undef ADD
+    for (int64_t i = 0; i < count; i++) values[i] *= share;
+    for (int64_t i = 0; rows->weight && i < count; i++) values[i] *= row_weight(rows, first + i);
+}
+
 /* Sum of weight * loss over narrow rows [begin, end) of at most NARROW numbers, RUN_LENGTH numbers at a time. */
 static double narrow_rows(const elementwise_loss *loss, loss_run *run, const loss_rows *rows, int64_t begin,
                           int64_t end, real share, real scale) {
-    real t[RUN_LENGTH], terms[RUN_LENGTH], factors[RUN_LENGTH];
+    real t[RUN_LENGTH], terms[RUN_LENGTH], factors[RUN_LENGTH], values[RUN_LENGTH];
     const int64_t n = rows->n_out, step = RUN_LENGTH / n;
     run_sums sums = {0, 0};
     run->t = t, run->terms = terms, run->factor = vf_set1(scale);
@@ -142,13 +179,9 @@ static double narrow_rows(const elementwise_loss *loss, loss_run *run, const los
         gather_rows(rows, first, count, scale, t, rows->weight ? factors : NULL);
         run->y = rows->y + first * n, run->dy = rows->dy + first * n;
         loss->keep_terms(run, count * n);
-        real *of_rows = rows->terms ? rows->terms + first : terms; /* in place: a row's first number is behind it */
-        for (int64_t i = 0; i < count; i++) {
-            real value = 0;
-            for (int64_t j = 0; j < n; j++) value += terms[i * n + j];
-            of_rows[i] = row_weight(rows, first + i) * (value * share);
-        }
-        if (!rows->terms) add_run(of_rows, count, &sums);
+        real *of_rows = rows->terms ? rows->terms + first : values;
+        values_of_rows(rows, first, count, terms, share, of_rows);
+        if (!rows->terms) add_run(values, count, &sums);
     }
     return sums.even + sums.odd;
 }
