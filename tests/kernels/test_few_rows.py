@@ -55,3 +55,20 @@ def test_bits_do_not_depend_on_isa_or_threads(dtype, rng, rows, monkeypatch):
     for other in found[1:]:
         for a, b in zip(found[0], other, strict=True):
             np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("kind", ["float32", "float64", "mixed_bfloat16"])
+def test_threads_that_share_large_layers_train_to_the_bits_of_one(kind, rng, monkeypatch):
+    """Rows of a softmax are whole again behind the product; the last batch has rows for two threads of three."""
+    x, y, found = rng.normal(size=(41, 60)), rng.random((41, 907)), []
+    for n in (1, 2, 3):
+        monkeypatch.setattr(threads, "_chosen", n)
+        model = fastnn.Sequential([Dense(1203, "relu", input_shape=(60,)), Dense(907, "softmax")], dtype=kind, seed=5)
+        model.compile("adam", "categorical_crossentropy")
+        for isa in FUSED:
+            with forced(native, isa):
+                model.fit(x, y, batch_size=32, epochs=1, verbose=0)
+        found.append(model.get_weights())
+    for other in found[1:]:
+        for a, b in zip(found[0], other, strict=True):
+            np.testing.assert_array_equal(a, b)

@@ -32,6 +32,11 @@ typedef struct {
      * [begin, end), of which the first is a multiple of ROW_UNIT; then, by one thread when all have, of the batch. */
     void (*measure)(const fnn_op *, const fnn_model *, const fnn_block *, int backward, int64_t begin, int64_t end);
     void (*join)(const fnn_op *, const fnn_model *, const fnn_block *, int backward);
+    /* For kinds that multiply all rows by the same weights, NULL for others: z of the whole block and outputs [begin,
+     * end), or dx of inputs [begin, end) from dz; and the rest of the way for samples [begin, end), which is the
+     * activation behind the product, or its way back before it. */
+    void (*multiply)(const fnn_op *, const fnn_model *, const fnn_block *, int backward, int64_t begin, int64_t end);
+    void (*activate)(const fnn_op *, const fnn_model *, int backward, int64_t begin, int64_t end);
     /* Moves what is kept of all batches, or keeps what the next one begins with, by one thread after the update. */
     void (*settle)(const fnn_op *, const fnn_model *);
     /* In place of all: the whole block at once, by one thread, forward or back with the gradients of parameters; 1 when

@@ -22,6 +22,11 @@ enum {
     PARTS_BYTES = 1 << 20, /* of the parts of a dw that are made by samples: more do not stay in the cache */
     PARTS_GAP = 128        /* between those of two ops, and between two threads' memory at least */
 };
+enum {
+    SHARED_ROWS = 32,       /* of a block, at most, whose products threads share by outputs ... */
+    SHARED_BYTES = 2 << 20, /* of weights that are more than so many, which a second-level cache does not hold */
+    SHARED_UNIT = 96        /* outputs that a thread takes are a multiple of this: whole tiles */
+};
 #define PIECE_FLOP 2e9 /* of an op between two questions whether the call shall end */
 
 typedef struct {
@@ -111,6 +116,29 @@ static inline void do_whole(const fnn_network *network, const fnn_op *op, const 
     meet(by.team, block->clock);
 }
 
+/* Whether threads share an op by its outputs: of so few rows that to read the weights takes longer than to multiply by
+ * them, so that no thread should read those of others. */
+static inline int is_shared(const fnn_network *network, const fnn_op *op, const fnn_block *block, walkers by) {
+    return by.team->size > 1 && block->training && network->kernels->ops[op->kind]->multiply &&
+           block->rows * op->repeat <= SHARED_ROWS && op->weights * network->kernels->item_size > SHARED_BYTES;
+}
+
+/* Such an op, of which the thread has these rows before and behind. */
+static inline void do_shared(const fnn_network *network, const fnn_op *op, const fnn_block *block, int backward,
+                             range rows, walkers by) {
+    const fnn_op_kernels *kernels = network->kernels->ops[op->kind];
+    const range own = share(backward ? op->n_in : op->n_out, SHARED_UNIT, by.team, by.thread);
+    if (backward) kernels->activate(op, &network->model, 1, rows.begin, rows.end);
+    fnn_lap_of_op(block, &network->model, op, FNN_ACTIVATE_BACK);
+    meet(by.team, block->clock);
+    if (own.begin < own.end) kernels->multiply(op, &network->model, block, backward, own.begin, own.end);
+    fnn_lap_of_op(block, &network->model, op, backward ? FNN_BACK : FNN_FORWARD);
+    meet(by.team, block->clock);
+    if (backward) return;
+    kernels->activate(op, &network->model, 0, rows.begin, rows.end);
+    fnn_lap_of_op(block, &network->model, op, FNN_ACTIVATE);
+}
+
 /* Whether rows pass through the ops a few at a time, or meet at ops that measure the batch: see stages.c. */
 static inline int in_stages(const fnn_network *network, const fnn_block *block) {
     const fnn_header *header = network->model.header;
@@ -128,6 +156,8 @@ static inline void forward_rows(const fnn_network *network, const fnn_block *blo
         const fnn_op_kernels *kernels = network->kernels->ops[op->kind];
         if (kernels->whole)
             do_whole(network, op, block, 0, by);
+        else if (is_shared(network, op, block, by))
+            do_shared(network, op, block, 0, rows, by);
         else if (rows.begin < rows.end)
             kernels->forward(op, model, block, rows.begin, rows.end);
         fnn_lap_of_op(block, model, op, FNN_FORWARD);
@@ -160,6 +190,8 @@ static inline void backward_rows(const fnn_network *network, const fnn_block *bl
         if (rows.begin < rows.end) penalize_output(network, op, block, rows);
         if (kernels->whole)
             do_whole(network, op, block, 1, by);
+        else if (is_shared(network, op, block, by))
+            do_shared(network, op, block, 1, rows, by);
         else if (rows.begin < rows.end)
             kernels->backward_rows(op, model, block, rows.begin, rows.end);
         fnn_lap_of_op(block, model, op, FNN_BACK);
@@ -211,6 +243,8 @@ static inline void forward_pieces(const fnn_network *network, const fnn_block *b
         const fnn_op_kernels *kernels = network->kernels->ops[op->kind];
         if (kernels->whole)
             do_whole(network, op, block, 0, by);
+        else if (is_shared(network, op, block, by))
+            do_shared(network, op, block, 0, rows, by);
         else
             run_pieces(kernels->forward, op, model, block, rows, FNN_FORWARD, by);
     }
@@ -229,6 +263,8 @@ static inline void backward_pieces(const fnn_network *network, const fnn_block *
         penalize_output(network, op, block, rows);
         if (kernels->whole)
             do_whole(network, op, block, 1, by);
+        else if (is_shared(network, op, block, by))
+            do_shared(network, op, block, 1, rows, by);
         else
             run_pieces(kernels->backward_rows, op, model, block, rows, FNN_BACK, by);
     }

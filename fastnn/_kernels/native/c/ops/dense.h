@@ -14,27 +14,37 @@ FNN_OP(DENSE, dense)
 #define ACTIVATE_ROWS (4 * TILE_ROWS)
 #define LEARN_ABOVE (131072 / REAL_BYTES) /* numbers of dz; fewer stay in the second-level cache with a piece of dw */
 
+static real *dense_z(const fnn_op *op, const fnn_model *model) {
+    return op->z < 0 ? op_y(op, model) : place(model, op->z);
+}
+
+/* z of rows from `first` on, and of outputs [begin, end). */
+static product dense_product(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t first,
+                             int64_t rows, int64_t begin, int64_t end) {
+    const real *params = model->params;
+    return (product){.m = rows,
+                     .n = end - begin,
+                     .k = op->n_in,
+                     .a = op_x(op, model, block, 0) + first * op->n_in,
+                     .a_row = op->n_in,
+                     .a_column = 1,
+                     .b = params + op->w + begin,
+                     .b_row = op->n_out,
+                     .b_is = op->bfloat16 ? TO_ROUND : REALS,
+                     .start = op->b < 0 ? NULL : params + op->b + begin,
+                     .c = dense_z(op, model) + first * op->n_out + begin,
+                     .c_row = op->n_out};
+}
+
 static void dense_forward(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
                           int64_t end) {
-    const real *params = model->params;
-    real *y = op_y(op, model), *z = op->z < 0 ? y : place(model, op->z);
-    const real *x = op_x(op, model, block, 0);
+    real *y = op_y(op, model);
     const int64_t first = begin * op->repeat, rows = (end - begin) * op->repeat;
-    product g = {.n = op->n_out,
-                 .k = op->n_in,
-                 .a_row = op->n_in,
-                 .a_column = 1,
-                 .b = params + op->w,
-                 .b_row = op->n_out,
-                 .b_is = op->bfloat16 ? TO_ROUND : REALS,
-                 .start = op->b < 0 ? NULL : params + op->b,
-                 .c_row = op->n_out};
-    const int plain = z == y && op->activation == FNN_LINEAR;
+    product g = dense_product(op, model, block, first, rows, 0, op->n_out);
+    const int plain = dense_z(op, model) == y && op->activation == FNN_LINEAR;
     const int64_t step = plain || op->bfloat16 || is_large(rows, g.n, g.k) ? rows : ACTIVATE_ROWS;
-    for (int64_t i = first; i < first + rows; i += step) {
+    for (int64_t i = first; i < first + rows; i += step, g.a += step * g.a_row, g.c += step * g.c_row) {
         g.m = at_most(first + rows - i, step);
-        g.a = x + i * op->n_in;
-        g.c = z + i * op->n_out;
         multiply(&g);
         if (plain) continue;
         fnn_lap_of_op(block, model, op, FNN_FORWARD);
@@ -43,29 +53,50 @@ static void dense_forward(const fnn_op *op, const fnn_model *model, const fnn_bl
     }
 }
 
-/* dx of rows from dz. */
-static void dense_dx(const fnn_op *op, const fnn_model *model, int64_t first, int64_t rows) {
+/* dx of rows from `first` on, and of inputs [begin, end), from dz. */
+static void dense_dx(const fnn_op *op, const fnn_model *model, int64_t first, int64_t rows, int64_t begin,
+                     int64_t end) {
     const product g = {.m = rows,
-                       .n = op->n_in,
+                       .n = end - begin,
                        .k = op->n_out,
                        .a = op_dy(op, model) + first * op->n_out,
                        .a_row = op->n_out,
                        .a_column = 1,
-                       .b = (const real *)model->params + op->w,
+                       .b = (const real *)model->params + op->w + begin * op->n_out,
                        .b_row = op->n_out,
                        .b_transposed = 1,
                        .b_is = op->bfloat16 ? TO_ROUND : REALS,
-                       .c = op_dx(op, model, 0) + first * op->n_in,
+                       .c = op_dx(op, model, 0) + first * op->n_in + begin,
                        .c_row = op->n_in,
                        .add = op_edge(op, model, 0)->adds};
     multiply(&g);
+}
+
+static void dense_multiply(const fnn_op *op, const fnn_model *model, const fnn_block *block, int backward,
+                           int64_t begin, int64_t end) {
+    const int64_t rows = block->rows * op->repeat;
+    if (backward) {
+        if (op_dx(op, model, 0)) dense_dx(op, model, 0, rows, begin, end);
+        return;
+    }
+    const product g = dense_product(op, model, block, 0, rows, begin, end);
+    multiply(&g);
+}
+
+static void dense_activate(const fnn_op *op, const fnn_model *model, int backward, int64_t begin, int64_t end) {
+    const int64_t first = begin * op->repeat * op->n_out, rows = (end - begin) * op->repeat;
+    if (backward)
+        activation_back(op, model, begin, end);
+    else
+        fnn_activate(op->activation, op->parameter, rows, op->n_out, dense_z(op, model) + first,
+                     op_y(op, model) + first);
 }
 
 static void dense_backward_rows(const fnn_op *op, const fnn_model *model, const fnn_block *block, int64_t begin,
                                 int64_t end) {
     activation_back(op, model, begin, end);
     fnn_lap_of_op(block, model, op, FNN_ACTIVATE_BACK);
-    if (op_dx(op, model, 0)) dense_dx(op, model, begin * op->repeat, (end - begin) * op->repeat);
+    if (op_dx(op, model, 0)) dense_dx(op, model, begin * op->repeat, (end - begin) * op->repeat, 0, op->n_in);
 }
 
 /* dw of input features [begin, end), set or added to. */
@@ -139,6 +170,8 @@ static const fnn_op_kernels dense_op = {.forward = dense_forward,
                                         .backward_rows = dense_backward_rows,
                                         .backward_params = dense_backward_params,
                                         .scratch = dense_scratch,
+                                        .multiply = dense_multiply,
+                                        .activate = dense_activate,
                                         .learn = dense_learn};
 
 #endif
