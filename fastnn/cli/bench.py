@@ -27,7 +27,8 @@ from fastnn.models.bounds import Bound, bound_of
 from fastnn.models.made_data import made_data
 from fastnn.models.model import Model
 from fastnn.models.profiles import Profile
-from fastnn.models.profiling import Clock, ops_of, profile
+from fastnn.models.profiling import Clock, profile
+from fastnn.models.work import ops_of
 
 STEPS = 50  # updates a fit
 RUNS, SECONDS = 7, 0.05

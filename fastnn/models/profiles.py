@@ -48,6 +48,7 @@ class ProfiledOp:
     ----------
     layer, kind : name of the layer that it belongs to, and of the kind of operation.
     flop_forward, flop_backward, flop_dw : of the output, of the gradient of the input, of those of the parameters.
+    activated : how many numbers of a step go through which activation, by its code.
     """
 
     layer: str
@@ -55,6 +56,7 @@ class ProfiledOp:
     flop_forward: float
     flop_backward: float
     flop_dw: float
+    activated: tuple[tuple[int, float], ...] = ()
 
     @property
     def phase(self) -> str:

@@ -19,16 +19,14 @@ from fastnn._engine.trainer import RowsTrainer
 from fastnn._kernels import laps as slots
 from fastnn._kernels.contract import Course, rates_of
 from fastnn._kernels.peak import flops
-from fastnn._ops import OPS
-from fastnn._plan.compile import PART_STREAMS
 from fastnn._plan.memory import new_run
-from fastnn._plan.plan import Plan
 from fastnn.errors import BackendError, DivergenceError
 from fastnn.models import batches
 from fastnn.models.bounds import bound_of
 from fastnn.models.made_data import BATCHES, made_data
 from fastnn.models.model import Model
-from fastnn.models.profiles import WITH_PRODUCTS, Profile, ProfiledOp
+from fastnn.models.profiles import Profile
+from fastnn.models.work import ops_of, steps_there
 
 Clock = Literal["perf_counter", "thread_time"]
 CLOCKS = ("perf_counter", "thread_time")
@@ -168,7 +166,7 @@ class _Measured:
         laps = laps[: max(1, int(laps.any(axis=(1, 2)).sum()))]
         module, dtype = self.backend, str(self.memory.params.dtype)
         rows = min(self.trainer.batch_size, self.trainer.n_samples)
-        ops = ops_of(self.plan, rows)
+        ops = ops_of(self.plan, rows, steps_there(self.plan, self.memory, self.trainer.rows.inputs))
         is_native = hasattr(module, "isa")
         return Profile(
             backend=_name_of(module),
@@ -215,20 +213,3 @@ class _Measured:
 def _total(run: _Run) -> float:
     assert run.laps is not None
     return float(run.laps[0, :, 0].sum())
-
-
-def ops_of(plan: Plan, rows: int) -> tuple[ProfiledOp, ...]:
-    """The operations of a plan, with those of their products in a step of so many rows."""
-    layout = plan.layout
-    names = {node.stream: layout.layers[node.layer].name or "" for node in layout.nodes}
-    return tuple(_op_of(plan, op, names[int(op["stream"]) % PART_STREAMS], rows) for op in plan.ops)
-
-
-def _op_of(plan: Plan, op: np.void, layer: str, rows: int) -> ProfiledOp:
-    kind = OPS[int(op["kind"])].name
-    flop = 2.0 * int(op["weights"]) * int(op["repeat"]) * rows if kind in WITH_PRODUCTS else 0.0
-    read = plan.values[int(plan.edges[int(op["first_edge"])]["value"])]
-    has_dx, has_dw = int(read["grad"]) >= 0, int(op["dw"]) >= 0
-    if int(op["w"]) < 0:  # a product of two inputs has a gradient for each
-        return ProfiledOp(layer, kind, flop, 2 * flop * has_dx, 0.0)
-    return ProfiledOp(layer, kind, flop, flop * has_dx, flop * has_dw)
