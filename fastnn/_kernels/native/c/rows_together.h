@@ -43,4 +43,6 @@ INLINE vf fold_rows(vf (*join)(vf, vf), vf *row) {
     return row[0];
 }
 
+static __attribute__((noinline)) vf sums_of_rows(vf *row) { return fold_rows(vf_add, row); }
+
 #endif

@@ -150,12 +150,11 @@ INLINE vf row_score(const void *context, int64_t j, int some) {
 }
 
 /* Minus infinity where the mask, b, is 0. */
-INLINE vf row_masked_score(const void *context, int64_t j, int some) {
+INLINE void row_masked_score(const void *context, int64_t j, int some) {
     const row_run *row = context;
     const vf score = vf_mul(vec_load(row->a + j, some), row->scale);
     const vf seen = vf_select(vf_eq(vec_load(row->b + j, some), vf_zero()), vf_set1(-REAL_INFINITY), score);
     vec_store(row->out + j, seen, some);
-    return seen;
 }
 
 INLINE void row_multiply(const void *context, int64_t j, int some) {
@@ -171,12 +170,11 @@ INLINE void row_logit_back(const void *context, int64_t j, int some) {
 
 static void clear(real *numbers, int64_t count) { memset(numbers, 0, (size_t)count * sizeof *numbers); }
 
-/* A row of products, that of query i, and what the mask says of it. */
-static row_run run_of_query(const head *h, real *row, int64_t i) {
-    return (row_run){.a = row,
-                     .b = h->mask ? h->mask + i * h->mask_step * h->size[AT_KEYS] : NULL,
-                     .out = row,
-                     .scale = vf_set1(h->scale)};
+/* The n scores of query i, scaled, minus infinity where the mask blanks a key: nothing is left to scale. */
+static RARE void blank_row(const head *h, row_run *row, int64_t i, int64_t n) {
+    row->b = h->mask + i * h->mask_step * h->size[AT_KEYS];
+    vec_each(row_masked_score, row, n);
+    row->scale = vf_set1(1);
 }
 
 /* The softmax of products in place, of so many rows from that of query `first` on; zeros where the mask blanks all. */
@@ -187,19 +185,18 @@ static void weigh(const head *h, int64_t first, int64_t rows, real *weights) {
     real of_row[LANES];
     for (int64_t r = 0; r < LANES; r++) lanes[r] = vf_zero();
     for (int64_t r = 0; r < rows; r++) {
-        const row_run row = run_of_query(h, weights + r * keys, first + r);
+        row_run row = {.a = weights + r * keys, .out = weights + r * keys, .scale = vf_set1(h->scale)};
         const int64_t seen = seen_by(h->size, first + r);
-        lanes[r] = row.b ? lanes_of_row(vf_max, -REAL_INFINITY, row_masked_score, &row, seen)
-                         : lanes_of_row(vf_max, -REAL_INFINITY, row_score, &row, seen);
+        if (h->mask) blank_row(h, &row, first + r, seen);
+        lanes[r] = lanes_of_row(vf_max, -REAL_INFINITY, row_score, &row, seen);
     }
     const vf largest = fold_rows(vf_max, lanes);
     vf_store(of_row, vf_select(vf_eq(largest, lowest), vf_zero(), largest));
     for (int64_t r = 0; r < rows; r++) {
-        row_run row = run_of_query(h, weights + r * keys, first + r);
-        row.shift = vf_set1(of_row[r]);
+        const row_run row = {.a = weights + r * keys, .out = weights + r * keys, .shift = vf_set1(of_row[r])};
         lanes[r] = lanes_of_row(vf_add, 0, row_exp_kept, &row, seen_by(h->size, first + r));
     }
-    const vf total = fold_rows(vf_add, lanes);
+    const vf total = sums_of_rows(lanes);
     vf_store(of_row, vf_select(vf_eq(total, vf_zero()), vf_set1(1), total));
     for (int64_t r = 0; r < rows; r++) {
         const row_run row = {.out = weights + r * keys, .scale = vf_set1(of_row[r])};
@@ -278,7 +275,7 @@ static void weigh_back(const head *h, int64_t first, int64_t rows, real *slopes)
         if (h->dscores) add_row(h->dscores + query * keys, seen, out);
         lanes[r] = lanes_of_row(vf_add, 0, row_product, &row, seen);
     }
-    vf_store(of_row, fold_rows(vf_add, lanes));
+    vf_store(of_row, sums_of_rows(lanes));
     for (int64_t r = 0; r < rows; r++) {
         const row_run row = {.a = h->weights + (first + r) * keys,
                              .out = slopes + r * keys,

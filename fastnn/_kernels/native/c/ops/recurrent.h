@@ -245,7 +245,7 @@ static int stands_behind(const sequences *s, int64_t r, int64_t begin, int64_t e
 
 /* Samples [first, first + all) go together; where sorted, those first that begin first or end last, whichever leaves
  * out more. */
-static void form_group(sequences *s, int64_t first, int64_t all, int sorts) {
+static RARE void form_group(sequences *s, int64_t first, int64_t all, int sorts) {
     int64_t before = 0, behind = 0;
     s->all = s->rows = all;
     for (int64_t r = 0; r < all; r++) {
@@ -283,7 +283,7 @@ typedef struct {
 
 /* The next run among steps [at, end) of all samples: those that count, and gaps between them so short that the zeros
  * there are taken with them. A run of no step has none behind it. */
-static run_of_steps next_run(const sequences *s, int64_t at, int64_t end) {
+static RARE run_of_steps next_run(const sequences *s, int64_t at, int64_t end) {
     if (!s->mask) return (run_of_steps){at, end};
     while (at < end && s->mask[at] == 0) at++;
     run_of_steps run = {at, at};

@@ -90,7 +90,7 @@ static void add_steps(const sequences *s, gradient_parts *parts, int64_t first, 
 }
 
 /* Where sums of their own are made first: products that are added to what is there. Returns what follows them. */
-static real *set_apart(gradient_parts *parts, real *sums) {
+static RARE real *set_apart(gradient_parts *parts, real *sums) {
     for (int i = 0; i < parts->n; i++) {
         product *p = &parts->p[i];
         parts->to[i] = p->c;
@@ -99,7 +99,7 @@ static real *set_apart(gradient_parts *parts, real *sums) {
     return sums;
 }
 
-static void add_apart_sums(const gradient_parts *parts, int64_t columns) {
+static RARE void add_apart_sums(const gradient_parts *parts, int64_t columns) {
     for (int i = 0; i < parts->n; i++) {
         const product *p = &parts->p[i];
         for (int64_t r = 0; r < p->m; r++) add_row(p->c + r * p->c_row, p->n, parts->to[i] + r * columns);
@@ -129,7 +129,7 @@ static void take_state(const sequences *s, const real *kept, int64_t begin, int6
 }
 
 /* The gradient of the bias, whose sums are made in `sums`; of the state's part of the gates, too, where it has one. */
-static void take_biases(const sequences *s, const real *kept, real *sums, gradient_parts *parts) {
+static RARE void take_biases(const sequences *s, const real *kept, real *sums, gradient_parts *parts) {
     const int64_t split = s->cell->split * s->n, two = s->op->geometry[VARIANT] ? 2 : 1;
     const real *read, *dz;
     memset(sums, 0, (size_t)(two * s->columns) * sizeof(real));
@@ -142,7 +142,7 @@ static void take_biases(const sequences *s, const real *kept, real *sums, gradie
 }
 
 /* Those sums are set as the gradient, or added; of gates before split the state's part has the same. */
-static void give_biases(const sequences *s, real *sums, int add, real *db) {
+static RARE void give_biases(const sequences *s, real *sums, int add, real *db) {
     const int64_t split = s->cell->split * s->n, n = s->columns * (s->op->geometry[VARIANT] ? 2 : 1);
     if (n > s->columns) copy_row(sums, split, sums + s->columns);
     if (add)

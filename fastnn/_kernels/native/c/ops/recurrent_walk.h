@@ -223,7 +223,7 @@ static void walk_back(sequences *s) {
 }
 
 /* With a mask dx is made of each run of steps that count; the kernel is turned once for all. */
-static void masked_dx(const sequences *s, int64_t begin, int64_t end, const kernel_panels *turned) {
+static RARE void masked_dx(const sequences *s, int64_t begin, int64_t end, const kernel_panels *turned) {
     const int add = op_edge(s->op, s->model, 0)->adds;
     real *dx = op_dx(s->op, s->model, 0);
     int64_t done = begin * s->steps;
