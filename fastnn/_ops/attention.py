@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastnn._base import random
-from fastnn._ops.base import Op, Operation, When
+from fastnn._ops.base import Op, Operation, Wants, When, Work
+from fastnn.activations import ActivationCode
 
 if TYPE_CHECKING:
     from fastnn._ops.views import Views
@@ -112,8 +113,20 @@ def products(operation: Operation) -> int:
     return heads * keys * (d + e)
 
 
+def work(op: np.void, wants: Wants) -> Work:
+    """Of keys that queries see: a causal one none behind itself; all that a mask blanks count. Of the softmax its
+    exponentials."""
+    s = OP.sizes(op)
+    seen = sum(min(i + 1, s.keys) for i in range(s.queries)) if s.causal else s.queries * s.keys
+    of_q, of_k, of_v = wants.dx[:3]
+    of_weights = s.e * (of_q or of_k)
+    scores = s.heads * seen
+    back = scores * (s.e * of_v + of_weights + s.d * (of_q + of_k))
+    return Work(scores * (s.d + s.e), back, activated=((int(ActivationCode.EXPONENTIAL), scores),))
+
+
 def room(operation: Operation, rows: int) -> int:
     return rows * n_weights(operation) * (1 + (operation.rate > 0))
 
 
-OP = Op(28, "attention", forward, backward, weights=products, geometry=GEOMETRY, room=room, by_sample=True)
+OP = Op(28, "attention", forward, backward, weights=products, work=work, geometry=GEOMETRY, room=room, by_sample=True)

@@ -45,6 +45,29 @@ class When(NamedTuple):
     dropping: float = 1.0  # what the rates of dropout are multiplied by
 
 
+class Wants(NamedTuple):
+    """Which gradients are asked of an op's way back: of each input, and of its parameters."""
+
+    dx: tuple[bool, ...] = ()
+    dw: bool = False
+
+
+class Work(NamedTuple):
+    """What an op has to do for a sample, as a plain loop over its formula would.
+
+    Attributes
+    ----------
+    forward, back, dw : multiply-adds of products: of the output, of gradients on the way back to the inputs, and of
+        those of the parameters.
+    activated : how many numbers go through which activation, by its code.
+    """
+
+    forward: int = 0
+    back: int = 0
+    dw: int = 0
+    activated: tuple[tuple[int, int], ...] = ()
+
+
 @dataclass(frozen=True, repr=False)
 class Operation:
     """One operation on ``repeat`` rows a sample, each ``n_in`` numbers wide, giving ``n_out``.
@@ -129,6 +152,21 @@ def _unpooled(op: np.void, a: Views, parts: Sequence[np.ndarray]) -> None:
     """Nothing is measured."""
 
 
+def activation_work(op: np.void, wants: Wants) -> Work:
+    """That of a kind without products."""
+    return Work(activated=((int(op["activation"]), int(op["repeat"]) * int(op["n_out"])),))
+
+
+def kernel_work(op: np.void, wants: Wants) -> Work:
+    """That of a kind whose rows are multiplied with ``weights`` numbers, forward and for each gradient."""
+    return of_products(int(op["weights"]) * int(op["repeat"]), op, wants)
+
+
+def of_products(n: int, op: np.void, wants: Wants) -> Work:
+    """Of so many multiply-adds going forward, and then an activation."""
+    return Work(n, n * wants.dx[0], n * wants.dw, activation_work(op, wants).activated)
+
+
 def _matrix(op: np.void) -> tuple[int, ...]:
     return int(op["n_in"]), int(op["n_out"])
 
@@ -142,7 +180,8 @@ class Op:
     code : its number in plans; the C enum ``fnn_op_kind`` is made from the same list.
     forward, backward : the NumPy text; no way back where the output does not follow the inputs smoothly, as a mask.
     keeps : whether training keeps an array as large as the output for the way back, ``a.z``.
-    weights : numbers of parameters that a row is multiplied with; half its floating-point operations.
+    weights : numbers of parameters that a row is multiplied with: by them blocks and threads are cut.
+    work : what there is to do for a sample, from the plan's record: by it times are judged.
     scratch : numbers of workspace that the way back to the input wants.
     geometry : names of the sizes a plan's record keeps beside ``n_in``, ``n_out`` and ``repeat``.
     shape : of the parameter ``w``, from the plan's record.
@@ -172,6 +211,7 @@ class Op:
     backward: Callable[[np.void, Views, When], None] | None = None
     keeps: Callable[[Operation], bool] = lambda operation: operation.activation.keeps_z
     weights: Callable[[Operation], int] = _nothing
+    work: Callable[[np.void, Wants], Work] = activation_work
     scratch: Callable[[Operation], int] = _nothing
     geometry: tuple[str, ...] = ()
     shape: Callable[[np.void], tuple[int, ...]] = _matrix

@@ -17,7 +17,7 @@ import numpy as np
 
 from fastnn._ops import windows
 from fastnn._ops.activation import activate, activation_gradient
-from fastnn._ops.base import Op, Operation, When, always
+from fastnn._ops.base import Op, Operation, When, always, kernel_work
 
 if TYPE_CHECKING:
     from fastnn._ops.base import Sizes
@@ -109,6 +109,7 @@ OP = Op(
     forward,
     backward,
     weights=kernel_size,
+    work=kernel_work,
     geometry=GEOMETRY,
     shape=kernel_shape,
     units=rows_of_kernel,

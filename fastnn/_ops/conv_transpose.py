@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastnn._ops.activation import activate, activation_gradient
-from fastnn._ops.base import Op, Operation, When, always
+from fastnn._ops.base import Op, Operation, When, always, of_products
 from fastnn._ops.conv import GEOMETRY, convolved, image_gradient, kernel_gradient, rows_of_kernel
 
 if TYPE_CHECKING:
+    from fastnn._ops.base import Wants, Work
     from fastnn._ops.views import Views
 
 
@@ -44,12 +45,20 @@ def kernel_size(operation: Operation) -> int:
     return rows_of_kernel(operation) * operation.n_in
 
 
+def work(op: np.void, wants: Wants) -> Work:
+    """Each number of the input is handed to the taps of its window; rows are those of the output."""
+    size = OP.sizes(op)
+    taps = size.kh * size.kw * (size.c // size.groups)
+    return of_products(size.oh * size.ow * int(op["n_in"]) * taps, op, wants)
+
+
 OP = Op(
     15,
     "conv_transpose",
     forward,
     backward,
     weights=kernel_size,
+    work=work,
     geometry=GEOMETRY,
     shape=kernel_shape,
     units=rows_of_kernel,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastnn._ops.activation import activate, activation_gradient
-from fastnn._ops.base import Op, Operation, When, always
+from fastnn._ops.base import Op, Operation, When, always, kernel_work
 
 if TYPE_CHECKING:
     from fastnn._ops.views import Views
@@ -39,6 +39,7 @@ OP = Op(
     forward,
     backward,
     weights=kernel_size,
+    work=kernel_work,
     scratch=kernel_size,
     activates=always,
     by_shards=True,

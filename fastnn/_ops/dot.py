@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastnn._ops.base import Op, Operation, When
+from fastnn._ops.base import Op, Operation, Wants, When, Work
 
 if TYPE_CHECKING:
     from fastnn._ops.views import Views
@@ -41,4 +41,10 @@ def n_products(operation: Operation) -> int:
     return math.prod(operation.geometry[:3])
 
 
-OP = Op(6, "dot", forward, backward, weights=n_products, geometry=GEOMETRY)
+def work(op: np.void, wants: Wants) -> Work:
+    """There is as much to do for the gradient of each input."""
+    m, k, n = (int(size) for size in op["geometry"][:3])
+    return Work(m * k * n, m * k * n * sum(wants.dx))
+
+
+OP = Op(6, "dot", forward, backward, weights=n_products, work=work, geometry=GEOMETRY)

@@ -79,5 +79,5 @@ def step_back(
     return np.concatenate((dz, dr, dg), axis=1), ds, du, dread, [d[0] * z]
 
 
-CELL = Cell(n_gates=3, n_states=1, n_kept=4, step=step, step_back=step_back)
+CELL = Cell(n_gates=3, n_states=1, n_activated=1, n_kept=4, step=step, step_back=step_back)
 OP = kind(24, "gru", CELL)

@@ -49,5 +49,5 @@ def step_back(
     return dz, dz, read.T @ dz, dz @ recurrent_kernel(op, a, CELL).T, [0, dc * f]
 
 
-CELL = Cell(n_gates=4, n_states=2, n_kept=5, step=step, step_back=step_back)
+CELL = Cell(n_gates=4, n_states=2, n_activated=2, n_kept=5, step=step, step_back=step_back)
 OP = kind(23, "lstm", CELL)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastnn._base.turns import sine_cosine
-from fastnn._ops.base import Op, Operation, When
+from fastnn._ops.base import Op, Operation, Wants, When, Work
 
 if TYPE_CHECKING:
     from fastnn._ops.base import Sizes
@@ -92,6 +92,14 @@ def _weights(operation: Operation) -> int:
     return operation.n_in * frequencies * (units + 1)
 
 
+def _work(op: np.void, wants: Wants) -> Work:
+    """Gradients of the angles are made once, of the input or of the parameters."""
+    units, frequencies, _ = (int(size) for size in op["geometry"][:3])
+    angles = int(op["repeat"]) * int(op["n_in"]) * frequencies
+    made, (of_x, *_) = angles * units, wants.dx
+    return Work(made + angles, (made + angles) * of_x, (made + angles) * wants.dw + made * (wants.dw and not of_x))
+
+
 def _shape(op: np.void) -> tuple[int, int]:
     return int(op["n_in"]), int(op["geometry"][1])
 
@@ -102,6 +110,7 @@ OP = Op(
     forward,
     backward,
     weights=_weights,
+    work=_work,
     geometry=("units", "frequencies", "hands_on"),
     shape=_shape,
     room=_room,

@@ -31,7 +31,7 @@ import numpy as np
 
 from fastnn._base import random
 from fastnn._ops.activation import BY_CODE, apply
-from fastnn._ops.base import Op, Operation, When
+from fastnn._ops.base import Op, Operation, Wants, When, Work
 
 if TYPE_CHECKING:
     from fastnn._ops.views import Views
@@ -65,6 +65,7 @@ class Cell(NamedTuple):
     ----------
     n_gates : how many times ``n_out`` columns the kernels have.
     n_states : how many states it has.
+    n_activated : how many times ``n_out`` numbers a step the op's own activation has; the gates' has all gates but one.
     n_kept : how many times ``n_out`` numbers a step it keeps for the way back, beside the states and, where the op
         keeps them, the gates before their activations.
     step : ``(op, a, z, read, states, kept) -> states after it``; ``z`` is the input's part of the gates, ``read`` what
@@ -76,6 +77,7 @@ class Cell(NamedTuple):
 
     n_gates: int
     n_states: int
+    n_activated: int
     n_kept: int
     step: Step
     step_back: StepBack
@@ -270,14 +272,17 @@ def recurrent_kernel(op: np.void, a: Views, cell: Cell) -> np.ndarray:
 def kind(code: int, name: str, cell: Cell) -> Op:
     """The record of a recurrent kind."""
 
-    def weights(operation: Operation) -> int:
-        return cell.n_gates * operation.n_out * (operation.n_in + operation.n_out)
+    def work(op: np.void, wants: Wants) -> Work:
+        n_in, n, states = int(op["n_in"]), int(op["n_out"]), int(op["repeat"]) * int(op["n_out"])
+        through, gate = cell.n_gates * states, int(op["geometry"][GEOMETRY.index("gate")])
+        back = through * (n * (wants.dw or any(wants.dx)) + n_in * wants.dx[0])  # of states for any gradient at all
+        activated = (int(op["activation"]), states * cell.n_activated), (gate, through - states)
+        return Work(through * (n_in + n), back, through * (n_in + n) * wants.dw, activated)
 
     def room(operation: Operation, rows: int) -> int:
         drops = operation.rate > 0  # with dropout, what was read of each step, and the factors
         z = cell.n_gates * operation.geometry[GEOMETRY.index("keeps_z")]
-        numbers = operation.repeat * (cell.n_kept + cell.n_states + z + drops) + drops
-        return rows * numbers * operation.n_out
+        return rows * operation.n_out * (operation.repeat * (cell.n_kept + cell.n_states + z + drops) + drops)
 
     return Op(
         code,
@@ -285,7 +290,8 @@ def kind(code: int, name: str, cell: Cell) -> Op:
         partial(forward, cell=cell),
         partial(backward, cell=cell),
         keeps=lambda operation: False,
-        weights=weights,
+        weights=lambda operation: cell.n_gates * operation.n_out * (operation.n_in + operation.n_out),
+        work=work,
         geometry=GEOMETRY,
         shape=lambda op: (int(op["n_in"]), cell.n_gates * int(op["n_out"])),
         units=lambda operation: operation.n_in + operation.n_out,

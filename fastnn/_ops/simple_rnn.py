@@ -41,5 +41,5 @@ def step_back(
     return dz, dz, read.T @ dz, dz @ recurrent_kernel(op, a, CELL).T, [0]
 
 
-CELL = Cell(n_gates=1, n_states=1, n_kept=1, step=step, step_back=step_back)
+CELL = Cell(n_gates=1, n_states=1, n_activated=1, n_kept=1, step=step, step_back=step_back)
 OP = kind(22, "simple_rnn", CELL)

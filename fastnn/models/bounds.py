@@ -74,7 +74,7 @@ def bound_of(plan: Plan, ops: Sequence[ProfiledOp], rows: int, dtype: str, threa
     products = sum(op.flop(plan.training) / flops[op.dtype] for op in ops)
     return Bound(
         products=products / threads,
-        activations=_activations(plan, rows, dtype) / threads,
+        activations=_activations(plan, ops, rows, dtype) / threads,
         update=_update(plan, dtype) / threads,
         memory=_memory(plan, np.dtype(dtype).itemsize, threads),
         overhead=_overhead(dtype) if plan.training else _call(dtype),
@@ -122,14 +122,14 @@ def _dense(width: int, dtype: str, optimizer: Optimizer | None) -> tuple[Plan, M
     return plan, allocate(plan, aligned(layout.n_params, np.dtype(dtype)))
 
 
-def _activations(plan: Plan, rows: int, dtype: str) -> float:
+def _activations(plan: Plan, ops: Sequence[ProfiledOp], rows: int, dtype: str) -> float:
     found = 0.0
-    for op in plan.ops:
-        found += int(op["repeat"]) * int(op["n_out"]) * _a_number(int(op["activation"]), dtype, plan.training)
+    for op in ops:
+        found += sum(n * _a_number(code, dtype, plan.training) for code, n in op.activated)
     for loss in plan.losses:
         if loss["fused"] >= 0:
-            found += int(loss["repeat"]) * int(loss["n_out"]) * _a_number(int(loss["fused"]), dtype, False)
-    return found * rows
+            found += rows * int(loss["repeat"]) * int(loss["n_out"]) * _a_number(int(loss["fused"]), dtype, False)
+    return found
 
 
 @cache

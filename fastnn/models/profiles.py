@@ -49,6 +49,7 @@ class ProfiledOp:
     layer, kind : name of the layer that it belongs to, and of the kind of operation.
     dtype : of the numbers that its products multiply: the model's, or "bfloat16" in mixed precision.
     flop_forward, flop_backward, flop_dw : of the output, of the gradient of the input, of those of the parameters.
+    activated : how many numbers of a step go through which activation, by its code.
     """
 
     layer: str
@@ -57,6 +58,7 @@ class ProfiledOp:
     flop_forward: float
     flop_backward: float
     flop_dw: float
+    activated: tuple[tuple[int, float], ...] = ()
 
     def flop(self, training: bool = True) -> float:
         """Of a step, or of a prediction."""

@@ -19,16 +19,14 @@ from fastnn._engine.trainer import RowsTrainer
 from fastnn._kernels import laps as slots
 from fastnn._kernels.contract import Course, rates_of
 from fastnn._kernels.peak import flops
-from fastnn._ops import OPS
-from fastnn._plan.compile import PART_STREAMS
 from fastnn._plan.memory import new_run
-from fastnn._plan.plan import Plan
 from fastnn.errors import BackendError, DivergenceError
 from fastnn.models import batches
 from fastnn.models.bounds import Bound, bound_of
 from fastnn.models.made_data import BATCHES, made_data
 from fastnn.models.model import Model
-from fastnn.models.profiles import WITH_PRODUCTS, Profile, ProfiledOp
+from fastnn.models.profiles import Profile
+from fastnn.models.work import ops_of, steps_there
 
 Clock = Literal["perf_counter", "thread_time"]
 CLOCKS = ("perf_counter", "thread_time")
@@ -168,7 +166,7 @@ class _Measured:
         laps = laps[: max(1, int(laps.any(axis=(1, 2)).sum()))]
         module, dtype = self.backend, str(self.memory.params.dtype)
         rows = min(self.trainer.batch_size, self.trainer.n_samples)
-        ops = ops_of(self.plan, rows, dtype)
+        ops = ops_of(self.plan, rows, steps_there(self.plan, self.memory, self.trainer.rows.inputs), dtype)
         is_native = hasattr(module, "isa")
         return Profile(
             backend=_name_of(module),
@@ -221,7 +219,8 @@ def training_bound(model: Model, x: DataLike, y: DataLike, batch_size: int) -> B
     """The least time that a step on such a batch can take, on as many threads as are used; arguments as of profile."""
     trainer = _trainer(copy.deepcopy(model), x, y, batch_size, None)
     plan, rows, dtype = trainer.plan, min(batch_size, trainer.n_samples), str(model.dtype)
-    return bound_of(plan, ops_of(plan, rows, dtype), rows, dtype, get_num_threads())
+    there = steps_there(plan, trainer.memory, trainer.rows.inputs)
+    return bound_of(plan, ops_of(plan, rows, there, dtype), rows, dtype, get_num_threads())
 
 
 def prediction_bound(model: Model, rows: int, sizes: tuple[int, ...] | None = None) -> Bound | None:
@@ -231,21 +230,4 @@ def prediction_bound(model: Model, rows: int, sizes: tuple[int, ...] | None = No
     """
     sized = model if sizes is None else model.of_sizes(sizes)
     plan, dtype = sized.prediction_plan(), str(model.dtype)
-    return bound_of(plan, ops_of(plan, rows, dtype), rows, dtype, get_num_threads())
-
-
-def ops_of(plan: Plan, rows: int, dtype: str) -> tuple[ProfiledOp, ...]:
-    """The operations of a plan in such numbers, with those of their products in a step of so many rows."""
-    layout = plan.layout
-    names = {node.stream: layout.layers[node.layer].name or "" for node in layout.nodes}
-    return tuple(_op_of(plan, op, names[int(op["stream"]) % PART_STREAMS], rows, dtype) for op in plan.ops)
-
-
-def _op_of(plan: Plan, op: np.void, layer: str, rows: int, dtype: str) -> ProfiledOp:
-    kind, numbers = OPS[int(op["kind"])].name, "bfloat16" if op["bfloat16"] else dtype
-    flop = 2.0 * int(op["weights"]) * int(op["repeat"]) * rows if kind in WITH_PRODUCTS else 0.0
-    read = plan.values[int(plan.edges[int(op["first_edge"])]["value"])]
-    has_dx, has_dw = int(read["grad"]) >= 0, int(op["dw"]) >= 0
-    if int(op["w"]) < 0:  # a product of two inputs has a gradient for each
-        return ProfiledOp(layer, kind, numbers, flop, 2 * flop * has_dx, 0.0)
-    return ProfiledOp(layer, kind, numbers, flop, flop * has_dx, flop * has_dw)
+    return bound_of(plan, ops_of(plan, rows, dtype=dtype), rows, dtype, get_num_threads())

@@ -12,6 +12,7 @@ import pytest
 from tolerance import assert_close
 
 from fastnn import _kernels
+from fastnn.models import profiling, work
 
 BENCH = Path(__file__).resolve().parents[2] / "bench"
 NATIVE = _kernels.why_not("cython")
@@ -47,6 +48,19 @@ def test_multiply_adds_of_images_are_counted_from_the_layers(bench):
     conv = 16 * 16 * 9 * 32 * 32
     assert networks["residual32"].flops == 2 * 64 * (2 * conv + 3 * (3 * conv + 320))
     assert networks["residual32"].n_params == 4 * (9 * 32 * 32 + 2 * 32) + 330
+
+
+@needs_native
+@pytest.mark.parametrize("name", ["policy", "lenet", "lstm", "gru", "rnn", "padded", "lengths", "attention"])
+def test_profiles_count_the_products_that_benches_count(bench, name):
+    network = bench("cases").NETWORKS[name]
+    x, y = bench("cases").data(network, "float32")
+    model = bench("timed").make(network, dtype="float32", backend="cython")
+    trainer = profiling._trainer(model, x, y, network.batch, None)
+    there = work.steps_there(trainer.plan, trainer.memory, trainer.rows.inputs)
+    ops = work.ops_of(trainer.plan, network.batch, there)
+    found = sum(op.flop_forward + op.flop_backward + op.flop_dw for op in ops)
+    assert found == pytest.approx(network.flops, rel=0.05 if name == "lengths" else 1e-9)  # those are drawn
 
 
 @pytest.mark.parametrize("name", ["policy", "lenet", "residual32"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from forced import forced
 from graphs import GraphStage, graph
 from singles import agree, alone, attending, check_same, on_threads, same, signal_at_the_edge, with_masks
 from test_join_kernels import DOUBLE, data, differences, flat
@@ -147,3 +148,32 @@ def test_nothing_behind_an_input_is_touched(backend, dtype, rng, width):
     masks = {"mask_rows": 1, "causal": 1, "gives_weights": 1}
     net = alone(rng, attending(1, 5, 3, width, width, **masks), batch_size=3)
     assert signal_at_the_edge(backend, dtype, net, data(rng, net, 3)[0]) == 0
+
+
+@pytest.mark.covering
+@pytest.mark.parametrize("causal", [0, 1])
+@pytest.mark.parametrize("mask_rows", [0, 1])
+@pytest.mark.parametrize("keys", [1, 5, 16, 64, 300, 1100, 9000])
+def test_a_query_has_the_bits_that_it_has_alone(dtype, rng, keys, mask_rows, causal):
+    """Rows of scores go together, as many as the cache holds, on every instruction set in its own number."""
+    if _kernels.why_not("cython"):
+        pytest.skip("the native backend is not built")
+    native, queries, d = _kernels.load("cython"), 1 if keys == 9000 else 19, 4
+    sizes = sizes_of(1, queries, keys, d, d, mask_rows=mask_rows, causal=causal, gives_weights=1)
+    net = alone(rng, attending(**sizes))
+    xs, dys = with_masks(rng, net, 2, 3)
+    found = []
+    for isa in [isa for isa, _, runs in native.isas() if runs and isa != "portable"]:
+        with forced(native, isa):
+            found.append(flat(GraphStage(native, net, dtype).run(xs, dys, training=True)))
+    check_same(found)
+    if causal:
+        return
+    one = type(net)(alone(rng, attending(**sizes | {"queries": 1})).plan, net.params)
+    (whole,) = GraphStage(native, net, dtype).push(xs)
+    weights = whole[:, queries * d :].reshape(2, queries, keys)
+    for query in range(0, queries, 6):
+        read = [xs[0].reshape(2, queries, d)[:, query], *xs[1:]]
+        (y,) = GraphStage(native, one, dtype).push(read)
+        np.testing.assert_array_equal(y[:, :d], whole[:, query * d :][:, :d])
+        np.testing.assert_array_equal(y[:, d:], weights[:, query])

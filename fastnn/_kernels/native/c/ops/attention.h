@@ -16,6 +16,7 @@ FNN_OP(ATTENTION, attention)
 
 #include "dropout.h"
 #include "gemm_impl.h"
+#include "rows_together.h"
 #include "scratch.h"
 #include "softmax.h"
 
@@ -149,12 +150,11 @@ INLINE vf row_score(const void *context, int64_t j, int some) {
 }
 
 /* Minus infinity where the mask, b, is 0. */
-INLINE vf row_masked_score(const void *context, int64_t j, int some) {
+INLINE void row_masked_score(const void *context, int64_t j, int some) {
     const row_run *row = context;
     const vf score = vf_mul(vec_load(row->a + j, some), row->scale);
     const vf seen = vf_select(vf_eq(vec_load(row->b + j, some), vf_zero()), vf_set1(-REAL_INFINITY), score);
     vec_store(row->out + j, seen, some);
-    return seen;
 }
 
 INLINE void row_multiply(const void *context, int64_t j, int some) {
@@ -168,17 +168,41 @@ INLINE void row_logit_back(const void *context, int64_t j, int some) {
     vec_store(row->out + j, vf_mul(vf_mul(vec_load(row->a + j, some), centred), row->scale), some);
 }
 
-/* The softmax of n products in place; zeros where the mask blanks all. */
-static void weigh(real *weights, const real *mask, real scale, int64_t n) {
-    row_run row = {.a = weights, .b = mask, .out = weights, .scale = vf_set1(scale)};
-    const real largest = mask ? vec_row_max(row_masked_score, &row, n) : vec_row_max(row_score, &row, n);
-    row.shift = vf_set1(largest == -REAL_INFINITY ? 0 : largest);
-    const real total = vec_row_sum(row_exp_kept, &row, n);
-    row.scale = vf_set1(total == 0 ? 1 : total);
-    vec_each(row_divide, &row, n);
+static void clear(real *numbers, int64_t count) { memset(numbers, 0, (size_t)count * sizeof *numbers); }
+
+/* The n scores of query i, scaled, minus infinity where the mask blanks a key: nothing is left to scale. */
+static RARE void blank_row(const head *h, row_run *row, int64_t i, int64_t n) {
+    row->b = h->mask + i * h->mask_step * h->size[AT_KEYS];
+    vec_each(row_masked_score, row, n);
+    row->scale = vf_set1(1);
 }
 
-static void clear(real *numbers, int64_t count) { memset(numbers, 0, (size_t)count * sizeof *numbers); }
+/* The softmax of products in place, of so many rows from that of query `first` on; zeros where the mask blanks all. */
+static void weigh(const head *h, int64_t first, int64_t rows, real *weights) {
+    const int64_t keys = h->size[AT_KEYS];
+    const vf lowest = vf_set1(-REAL_INFINITY);
+    vf lanes[LANES];
+    real of_row[LANES];
+    for (int64_t r = 0; r < LANES; r++) lanes[r] = vf_zero();
+    for (int64_t r = 0; r < rows; r++) {
+        row_run row = {.a = weights + r * keys, .out = weights + r * keys, .scale = vf_set1(h->scale)};
+        const int64_t seen = seen_by(h->size, first + r);
+        if (h->mask) blank_row(h, &row, first + r, seen);
+        lanes[r] = lanes_of_row(vf_max, -REAL_INFINITY, row_score, &row, seen);
+    }
+    const vf largest = fold_rows(vf_max, lanes);
+    vf_store(of_row, vf_select(vf_eq(largest, lowest), vf_zero(), largest));
+    for (int64_t r = 0; r < rows; r++) {
+        const row_run row = {.a = weights + r * keys, .out = weights + r * keys, .shift = vf_set1(of_row[r])};
+        lanes[r] = lanes_of_row(vf_add, 0, row_exp_kept, &row, seen_by(h->size, first + r));
+    }
+    const vf total = sums_of_rows(lanes);
+    vf_store(of_row, vf_select(vf_eq(total, vf_zero()), vf_set1(1), total));
+    for (int64_t r = 0; r < rows; r++) {
+        const row_run row = {.out = weights + r * keys, .scale = vf_set1(of_row[r])};
+        vec_each(row_divide, &row, seen_by(h->size, first + r));
+    }
+}
 
 /* What values are multiplied by: the weights, with dropout times their factors. */
 static const real *dropped_weights(const head *h, piece at, const real *weights) {
@@ -195,11 +219,13 @@ static const real *dropped_weights(const head *h, piece at, const real *weights)
 static void attend(const head *h, piece at) {
     const int64_t keys = h->size[AT_KEYS];
     real *weights = h->weights ? h->weights + at.first * keys : h->own;
+    const int64_t together = rows_at_once(keys);
     multiply_by_keys(h, at, h->q, h->k, h->size[AT_D], weights);
+    for (int64_t i = 0; i < at.rows; i += together)
+        weigh(h, at.first + i, at_most(together, at.rows - i), weights + i * keys);
     for (int64_t i = 0; i < at.rows; i++) {
         const int64_t query = at.first + i, seen = seen_by(h->size, query);
         real *row = weights + i * keys;
-        weigh(row, h->mask ? h->mask + query * h->mask_step * keys : NULL, h->scale, seen);
         clear(row + seen, at.keys - seen);
         if (!h->scores) continue;
         copy_row(row, seen, h->scores + query * keys);
@@ -231,32 +257,46 @@ static void attention_forward(const fnn_op *op, const fnn_model *model, const fn
     }
 }
 
-/* Gradients of the products from those of what values are multiplied by, in place. */
-static void weigh_back(const head *h, piece at, real *slopes) {
+/* Gradients of the products from those of what values are multiplied by, in place: so many rows from that of query
+ * `first` on. */
+static void weigh_back(const head *h, int64_t first, int64_t rows, real *slopes) {
     const int64_t keys = h->size[AT_KEYS];
-    for (int64_t i = 0; i < at.rows; i++) {
-        const int64_t query = at.first + i, seen = seen_by(h->size, query);
-        real *out = slopes + i * keys;
-        row_run row = {.a = h->weights + query * keys, .out = out, .scale = vf_set1(h->scale)};
+    vf lanes[LANES];
+    real of_row[LANES];
+    for (int64_t r = 0; r < LANES; r++) lanes[r] = vf_zero();
+    for (int64_t r = 0; r < rows; r++) {
+        const int64_t query = first + r, seen = seen_by(h->size, query);
+        real *out = slopes + r * keys;
+        const row_run row = {.a = h->weights + query * keys, .b = out};
         if (h->factors) {
             const row_run kept = {.a = out, .b = h->factors + query * keys, .out = out};
             vec_each(row_multiply, &kept, seen);
         }
         if (h->dscores) add_row(h->dscores + query * keys, seen, out);
-        row.b = out;
-        row.shift = vf_set1(vec_row_sum(row_product, &row, seen));
-        vec_each(row_logit_back, &row, seen);
-        clear(out + seen, at.keys - seen);
+        lanes[r] = lanes_of_row(vf_add, 0, row_product, &row, seen);
+    }
+    vf_store(of_row, sums_of_rows(lanes));
+    for (int64_t r = 0; r < rows; r++) {
+        const row_run row = {.a = h->weights + (first + r) * keys,
+                             .out = slopes + r * keys,
+                             .shift = vf_set1(of_row[r]),
+                             .scale = vf_set1(h->scale)};
+        vec_each(row_logit_back, &row, seen_by(h->size, first + r));
     }
 }
 
 static void attend_back(const head *h, piece at) {
-    const int64_t d = h->size[AT_D], e = h->size[AT_E];
-    const real *weights = h->weights + at.first * h->size[AT_KEYS];
+    const int64_t d = h->size[AT_D], e = h->size[AT_E], keys = h->size[AT_KEYS], together = rows_at_once(keys);
+    const real *weights = h->weights + at.first * keys;
     if (h->dv) spread_to_keys(h, at, dropped_weights(h, at, weights), h->dy, e, h->dv);
     if (!h->dq && !h->dk) return;
     multiply_by_keys(h, at, h->dy, h->v, e, h->own);
-    weigh_back(h, at, h->own);
+    for (int64_t i = 0; i < at.rows; i += together)
+        weigh_back(h, at.first + i, at_most(together, at.rows - i), h->own + i * keys);
+    for (int64_t i = 0; i < at.rows; i++) {
+        const int64_t seen = seen_by(h->size, at.first + i);
+        clear(h->own + i * keys + seen, at.keys - seen);
+    }
     if (h->dq) gather_keys(h, at, h->own, h->k, d, 1, h->dq);
     if (h->dk) spread_to_keys(h, at, h->own, h->q, d, h->dk);
 }

@@ -1,11 +1,12 @@
 /* What the recurrent ops share: sequences, their arrays, and kernels in panels; recurrent_walk.h goes over the steps.
  *
  * Some samples go through all steps together, so that kernels and states stay in the cache. Those with a mask stand in
- * the order of their lengths, and none goes on behind the last step that it counts. What the way back wants of
- * a step stands in the op's room, sample by sample, at the step's place in the input: the cell's numbers, which their
- * gradients replace, the states before the step, with dropout what was read of h and, where an activation's slope does
- * not follow number by number from what it gives, the gates before their activations. So dx and the gradients of both
- * kernels are each one product over all steps.
+ * the order of their first steps that count, or of their last ones, and a step is made for the first samples alone:
+ * none goes on behind its last one, or before its first one. What the way back wants of a step stands in the op's room,
+ * sample by sample, at the step's place in the input: the cell's numbers, which their gradients replace, the states
+ * before the step, with dropout what was read of h and, where an activation's slope does not follow number by number
+ * from what it gives, the gates before their activations. So dx and the gradients of both kernels are each one product
+ * over all steps, or with a mask over each run of steps that count.
  *
  * Design: kernels are copied into panels once a call, which pays from the second step on; gates wait in scratch memory
  * and not in the room, whose rows may lie multiples of a page apart. */
@@ -23,6 +24,7 @@
 
 #define TOGETHER 48        /* samples; whole tiles of any ISA */
 #define RECURRENT_SHARD 16 /* samples whose parts of the parameters' gradients are one sum, see _ops/recurrent.py */
+#define SHORT_GAP 5        /* steps that do not count between some that do: zeros there take less than a run's end */
 
 enum { READS_BACK, WRITES_BACK, SEQUENCES, STATES, MASKED, ZEROS, STARTED, GATE, VARIANT, KEEPS_Z };
 
@@ -51,7 +53,9 @@ struct sequences {
     const fnn_block *block;
     const cell *cell;
     int64_t all, rows;      /* the samples that go together, and those that a step is made for, the first ones */
-    int64_t *sample, *ends; /* (all,) which they are in the block, and how many steps go by to the last that counts */
+    int64_t *sample;        /* (all,) which they are in the block */
+    int64_t *begins, *ends; /* (all,) how many steps go by to the first that counts, and to the last of them */
+    int late;               /* they stand in the order of begins, else of ends, the latest first */
     int64_t steps, n_in, n;
     int64_t columns, stride; /* of the kernels; numbers of a step in the room */
     int usual;               /* the activations are tanh and sigmoid */
@@ -80,7 +84,7 @@ static int64_t panel_size(int64_t k, int64_t n) { return k * rounded_up(n, TILE_
 static int64_t kernels_size(const fnn_op *op, const cell *cell) {
     const int64_t n = op->n_out, columns = cell->gates * n, split = cell->split * n;
     const int64_t there = panel_size(op->n_in + n, split) + panel_size(op->n_in + n, columns - split);
-    const int64_t back = panel_size(columns, n), sums = (op->n_in + n) * columns;
+    const int64_t back = panel_size(columns, at_least(n, op->n_in)), sums = (op->n_in + n + 2) * columns;
     return at_least(at_least(there, back), sums);
 }
 
@@ -234,25 +238,61 @@ static int64_t place_of(const sequences *s, int64_t step) {
     return s->op->geometry[READS_BACK] ? s->steps - 1 - step : step;
 }
 
-/* Samples [first, first + all) go together; where sorted, the longest ones first. */
-static void form_group(sequences *s, int64_t first, int64_t all, int sorts) {
+/* Whether sample r, which counts steps [begin, end), stands behind one that counts the others. */
+static int stands_behind(const sequences *s, int64_t r, int64_t begin, int64_t end) {
+    return s->late ? s->begins[r] > begin : s->ends[r] < end;
+}
+
+/* Samples [first, first + all) go together; where sorted, those first that begin first or end last, whichever leaves
+ * out more. */
+static RARE void form_group(sequences *s, int64_t first, int64_t all, int sorts) {
+    int64_t before = 0, behind = 0;
     s->all = s->rows = all;
     for (int64_t r = 0; r < all; r++) {
         const real *mask = sorts && s->mask ? s->mask + (first + r) * s->steps : NULL;
-        int64_t end = s->steps, i = r;
+        int64_t begin = 0, end = s->steps;
         while (mask && end > 0 && mask[place_of(s, end - 1)] == 0) end--;
-        for (; i > 0 && s->ends[i - 1] < end; i--) s->ends[i] = s->ends[i - 1], s->sample[i] = s->sample[i - 1];
-        s->ends[i] = end, s->sample[i] = first + r;
+        while (mask && begin < end && mask[place_of(s, begin)] == 0) begin++;
+        if (end == 0) begin = s->steps;
+        s->sample[r] = first + r, s->begins[r] = begin, s->ends[r] = end;
+        before += begin, behind += s->steps - end;
+    }
+    s->late = before > behind;
+    for (int64_t r = 1; r < all; r++) {
+        const int64_t begin = s->begins[r], end = s->ends[r];
+        int64_t i = r;
+        for (; i > 0 && stands_behind(s, i - 1, begin, end); i--)
+            s->begins[i] = s->begins[i - 1], s->ends[i] = s->ends[i - 1], s->sample[i] = s->sample[i - 1];
+        s->begins[i] = begin, s->ends[i] = end, s->sample[i] = first + r;
     }
 }
 
-/* How many samples go on at a step: none where nobody counts it, which leaves all states as they are. */
+/* For how many samples a step is made: none where nobody counts it, which leaves all states as they are. */
 static int64_t going_on(const sequences *s, int64_t step) {
     int64_t rows = s->all;
-    while (rows > 0 && s->ends[rows - 1] <= step) rows--;
+    while (rows > 0 && (s->late ? s->begins[rows - 1] > step : s->ends[rows - 1] <= step)) rows--;
     for (int64_t r = 0; r < rows; r++)
         if (counts(s, r, place_of(s, step))) return rows;
     return 0;
+}
+
+/* Steps [from, to) of some samples that lie behind each other. */
+typedef struct {
+    int64_t from, to;
+} run_of_steps;
+
+/* The next run among steps [at, end) of all samples: those that count, and gaps between them so short that the zeros
+ * there are taken with them. A run of no step has none behind it. */
+static RARE run_of_steps next_run(const sequences *s, int64_t at, int64_t end) {
+    if (!s->mask) return (run_of_steps){at, end};
+    while (at < end && s->mask[at] == 0) at++;
+    run_of_steps run = {at, at};
+    for (; at < end && at - run.to <= SHORT_GAP; at++) {
+        if (s->mask[at] == 0) continue;
+        if (at > run.to && at / s->steps != (run.to - 1) / s->steps) break; /* zeros end with a sample's last step */
+        run.to = at + 1;
+    }
+    return run;
 }
 
 /* Calls a piece of a row's work, piece(..., j, some), over its n numbers. */

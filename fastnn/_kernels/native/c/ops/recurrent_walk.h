@@ -65,12 +65,6 @@ static real *keep_states(const sequences *s, int64_t r, int64_t at) {
     return kept;
 }
 
-/* Zeros for the samples that do not go on at a step: nothing of it goes to the parameters or the input. */
-static void keep_nothing(const sequences *s, int64_t at) {
-    for (int64_t r = s->rows; s->kept && r < s->all; r++)
-        memset(kept_at(s, r, at), 0, (size_t)s->stride * sizeof(real));
-}
-
 static void give_output(const sequences *s, int64_t step, int64_t at) {
     for (int64_t r = 0; r < s->rows; r++) {
         const int counted = counts(s, r, at);
@@ -92,7 +86,6 @@ static void walk_forward(sequences *s, const fnn_block *block) {
         const int64_t at = place_of(s, step);
         s->rows = going_on(s, step);
         if (s->rows > 0) s->cell->step(s, at);
-        keep_nothing(s, at);
         s->rows = s->all;
         give_output(s, step, at);
         lap_of_step(s, FNN_ACTIVATE);
@@ -143,18 +136,23 @@ static void recurrent_forward(const fnn_op *op, const fnn_model *model, const fn
     s.y = op_y(op, model);
     if (s.factors) draw_of_samples(&s, block, begin, end);
     lap_of_step(&s, FNN_FORWARD);
-    int64_t sample[TOGETHER], ends[TOGETHER];
-    s.sample = sample, s.ends = ends;
+    int64_t sample[TOGETHER], begins[TOGETHER], ends[TOGETHER];
+    s.sample = sample, s.begins = begins, s.ends = ends;
     for (int64_t first = begin; first < end; first += TOGETHER) {
         form_group(&s, first, at_most(end - first, TOGETHER), s.joined);
         walk_forward(&s, block);
     }
 }
 
-/* A sample's dh after a step: of the steps behind it, and of the outputs that show it. */
-static void gather_dh(const sequences *s, int64_t r, int64_t step, int64_t at) {
+/* A sample's dh after a step: of the steps behind it, and of the outputs that show it. One that does not go on has
+ * those alone. */
+static void gather_dh(const sequences *s, int64_t r, int64_t step, int64_t at, int goes_on) {
     real *dh = s->dh + r * s->n, *dread = s->dread + r * s->n, *out = s->out + r * s->n;
     const real *dy = y_of_step(s, r, step);
+    if (!goes_on) {
+        if (dy && !s->op->geometry[ZEROS]) add_row(dy, s->n, out);
+        return;
+    }
     if (s->factors) multiply_row(dread, s->factors + s->sample[r] * s->n, s->n, dread);
     add_row(dread, s->n, dh);
     if (!s->mask) {
@@ -167,9 +165,16 @@ static void gather_dh(const sequences *s, int64_t r, int64_t step, int64_t at) {
     if (counted || s->op->geometry[ZEROS]) memset(out, 0, (size_t)s->n * sizeof(real));
 }
 
+/* Zeros in the room for a step that does not count: between some that do they go into sums (next_run), elsewhere nobody
+ * reads them. Other samples may have stood beside this one going forward, so that nothing is there yet. */
+static void keep_nothing(const sequences *s, int64_t r, int64_t step) {
+    if (s->begins[r] <= step && step < s->ends[r])
+        memset(kept_at(s, r, place_of(s, step)), 0, (size_t)s->stride * sizeof(real));
+}
+
 /* Nothing of a masked step goes to the parameters or the input. */
 static void clear_row(const sequences *s, int64_t r, int64_t at) {
-    memset(kept_at(s, r, at), 0, (size_t)(s->cell->kept * s->n) * sizeof(real));
+    keep_nothing(s, r, place_of(s, at));
     memset(s->z + r * s->columns, 0, (size_t)s->columns * sizeof(real));
 }
 
@@ -197,15 +202,14 @@ static void walk_back(sequences *s) {
         for (int64_t r = 0; op->geometry[STATES] && i < s->cell->states && r < s->rows; r++)
             copy_row(y_of_state(s, r, i), s->n, ends[i] + r * s->n);
     }
+    s->rows = 0; /* those that have a dread of the step behind */
     for (int64_t step = s->steps - 1; step >= 0; step--) {
-        const int64_t at = place_of(s, step);
-        for (int64_t r = 0; r < s->all; r++) gather_dh(s, r, step, at);
-        s->rows = going_on(s, step);
-        keep_nothing(s, at); /* going forward few samples have all gone on */
-        if (s->rows > 0)
-            s->cell->step_back(s, at);
-        else
-            memset(s->dread, 0, size);
+        const int64_t at = place_of(s, step), rows = going_on(s, step), known = at_least(rows, s->rows);
+        for (int64_t r = 0; r < s->all; r++) gather_dh(s, r, step, at, r < known);
+        memset(s->dread + rows * s->n, 0, (size_t)((known - rows) * s->n) * sizeof(real));
+        s->rows = rows;
+        for (int64_t r = 0; rows == 0 && r < s->all; r++) keep_nothing(s, r, step);
+        if (rows > 0) s->cell->step_back(s, at);
     }
     s->rows = s->all;
     if (!op->geometry[STARTED]) return;
@@ -216,6 +220,25 @@ static void walk_back(sequences *s) {
     for (int i = 0; i < s->cell->states; i++)
         for (int64_t r = 0; r < s->rows; r++)
             hand_on(op, s->model, op->n_inputs - s->cell->states + i, ends[i] + r * s->n, s->sample[r] * s->n, s->n);
+}
+
+/* With a mask dx is made of each run of steps that count; the kernel is turned once for all. */
+static RARE void masked_dx(const sequences *s, int64_t begin, int64_t end, const kernel_panels *turned) {
+    const int add = op_edge(s->op, s->model, 0)->adds;
+    real *dx = op_dx(s->op, s->model, 0);
+    int64_t done = begin * s->steps;
+    for (const int64_t last = end * s->steps; done < last;) {
+        const run_of_steps run = next_run(s, done, last);
+        if (!add) memset(dx + done * s->n_in, 0, (size_t)((run.from - done) * s->n_in) * sizeof(real));
+        if (run.from < run.to)
+            multiply_panels(turned, (product){.m = run.to - run.from,
+                                              .a = s->kept + run.from * s->stride,
+                                              .a_row = s->stride,
+                                              .c = dx + run.from * s->n_in,
+                                              .c_row = s->n_in,
+                                              .add = add});
+        done = run.to;
+    }
 }
 
 static void recurrent_dx(const sequences *s, int64_t begin, int64_t end) {
@@ -240,7 +263,7 @@ static void recurrent_back(const fnn_op *op, const fnn_model *model, const fnn_b
     const real *u = (const real *)model->params + op->more[0];
     const int64_t split = cell->split * s.n, most = at_most(end - begin, TOGETHER);
     const int copies = in_panels(op, most);
-    real *room = fnn_scratch(recurrent_scratch(op, cell));
+    real *scratch = fnn_scratch(recurrent_scratch(op, cell)), *room = scratch;
     s.of_state[0] = turned_panels(u, split, s.n, s.columns, copies, &room);
     s.of_state[1] = turned_panels(u + split, s.columns - split, s.n, s.columns, copies, &room);
     s.z = take_room(&room, most * s.columns), s.part = take_room(&room, most * s.columns);
@@ -248,14 +271,21 @@ static void recurrent_back(const fnn_op *op, const fnn_model *model, const fnn_b
     s.dread = take_room(&room, most * s.n), s.out = take_room(&room, most * s.n);
     s.y = op_dy(op, model);
     lap_of_step(&s, FNN_BACK);
-    int64_t sample[TOGETHER], ends[TOGETHER];
-    s.sample = sample, s.ends = ends;
+    int64_t sample[TOGETHER], begins[TOGETHER], ends[TOGETHER];
+    s.sample = sample, s.begins = begins, s.ends = ends;
     for (int64_t first = begin; first < end; first += TOGETHER) {
         form_group(&s, first, at_most(end - first, TOGETHER), 1);
         walk_back(&s);
         lap_of_step(&s, FNN_ACTIVATE_BACK);
     }
-    if (op_dx(op, model, 0)) recurrent_dx(&s, begin, end);
+    if (!op_dx(op, model, 0)) return;
+    if (s.mask) {
+        const real *w = (const real *)model->params + op->w;
+        const kernel_panels turned = turned_panels(w, s.columns, s.n_in, s.columns, copies, &scratch);
+        masked_dx(&s, begin, end, &turned);
+    } else {
+        recurrent_dx(&s, begin, end);
+    }
 }
 
 #endif
