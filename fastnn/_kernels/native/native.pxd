@@ -102,7 +102,7 @@ cdef extern from "c/kernels.h" nogil:
         void (*math)(int function, int64_t n, const void *x, void *y) noexcept nogil
         double (*peak)(int numbers, int64_t n, double *sum) noexcept nogil
 
-    void fnn_fill_order(int32_t *order, int64_t n, uint64_t seed, int64_t epoch) noexcept
+    void fnn_fill_order(const fnn_kernels *, int32_t *order, int64_t n, uint64_t seed, int64_t epoch) noexcept
     void fnn_philox(uint64_t seed, const uint32_t *counter, uint32_t *words) noexcept
     int (*fnn_visit)(void *owner, const fnn_op *, const fnn_block *, int backward) noexcept
     int fnn_select(const char *isa, const char **why) noexcept

@@ -124,7 +124,7 @@ def order(rows, uint64_t seed, int64_t epoch):
     """``random.fill_order``: ``rows`` is int32 ``(n,)``."""
     cdef Py_ssize_t n_bytes = 0
     cdef int32_t *to = <int32_t *>_address(rows, &n_bytes, PyBUF_WRITABLE)
-    fnn_fill_order(to, n_bytes // 4, seed, epoch)
+    fnn_fill_order(fnn_isa_kernels(_isa, 4), to, n_bytes // 4, seed, epoch)
 
 
 def philox(uint64_t seed, counter):

@@ -11,6 +11,7 @@
 #include "ops.def"
 #include "optimizers.h"
 #include "peak.h"
+#include "random_words.h"
 
 /* In float64 they are lent, too: see lent.h. */
 #if defined FNN_F64 && (defined LENDS || defined BORROWS)
@@ -99,6 +100,7 @@ static const fnn_op_kernels *const op_kernels[FNN_N_OP_KINDS] = {
      .update = fnn_update_kernel,                                                                                      \
      .gather = gather,                                                                                                 \
      .scatter = scatter,                                                                                               \
+     .draw = draw_some,                                                                                                \
      .gemm = gemm,                                                                                                     \
      .activate = fnn_activate,                                                                                         \
      .activate_back = fnn_activate_back,                                                                               \

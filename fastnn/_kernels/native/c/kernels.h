@@ -102,6 +102,9 @@ typedef struct {
     /* The same of rows in compressed form. */
     void (*scatter)(const fnn_source *x, const int32_t *rows, int64_t n_rows, int64_t width, void *out);
 
+    /* Philox words [4 * first, 4 * first + n) of a stream, as fnn_philox gives them. */
+    void (*draw)(uint64_t seed, uint32_t stream, uint64_t position, uint64_t first, int64_t n, uint32_t *words);
+
     /* For tests and benches: one piece at a time. */
     /* c (m, n) += or = a (m, k) @ b (k, n); a has any strides (in elements), rows of b and c are dense. */
     void (*gemm)(int64_t m, int64_t n, int64_t k, const void *a, int64_t a_row, int64_t a_column, const void *b,
@@ -138,7 +141,7 @@ void fnn_scalars(const fnn_model *, int64_t step, double learning_rate, double d
                  double c[FNN_MOST_GROUPS * FNN_N_SCALARS]);
 
 /* Order of rows of an epoch (random.py, fill_order) and Philox words, the same on every ISA. */
-void fnn_fill_order(int32_t *order, int64_t n, uint64_t seed, int64_t epoch);
+void fnn_fill_order(const fnn_kernels *, int32_t *order, int64_t n, uint64_t seed, int64_t epoch);
 void fnn_philox(uint64_t seed, const uint32_t counter[4], uint32_t words[4]);
 
 /* The ISA wanted ("" or NULL: the best this machine has) among those of this build, or -1 with *why set. */

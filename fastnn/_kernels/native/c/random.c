@@ -17,31 +17,33 @@ void fnn_philox(uint64_t seed, const uint32_t counter[4], uint32_t words[4]) {
     words[0] = x0, words[1] = x1, words[2] = x2, words[3] = x3;
 }
 
-enum { DRAWN = 128 }; /* partners drawn together: long enough ahead of their use for memory to answer */
+enum {
+    DRAWN = 128, /* partners drawn together: long enough ahead of their use for memory to answer */
+    SINGLY = 16  /* words that take less one counter after the other than vectors of them */
+};
 
 /* partner[i] of rows first, first + 1, ...: word[first + i] * (first + i + 1) >> 32. first is a multiple of 4. */
-static void draw_partners(const int32_t *order, int64_t first, int64_t count, uint64_t seed, int64_t epoch,
-                          int32_t partner[DRAWN]) {
-    uint32_t counter[4] = {(uint32_t)(first / 4), FNN_STREAM_ORDER, (uint32_t)epoch, (uint32_t)((uint64_t)epoch >> 32)};
-    uint32_t words[4];
-    for (int64_t i = 0; i < count; i += 4, counter[0]++) {
-        fnn_philox(seed, counter, words);
-        for (int64_t j = 0; j < 4; j++) {
-            partner[i + j] = (int32_t)((uint64_t)words[j] * (uint64_t)(first + i + j + 1) >> 32);
-            __builtin_prefetch(order + partner[i + j], 1);
-        }
+static void draw_partners(const fnn_kernels *kernels, const int32_t *order, int64_t first, int64_t count, uint64_t seed,
+                          int64_t epoch, int32_t partner[DRAWN]) {
+    uint32_t words[DRAWN],
+        counter[4] = {(uint32_t)(first / 4), FNN_STREAM_ORDER, (uint32_t)epoch, (uint32_t)((uint64_t)epoch >> 32)};
+    for (int64_t i = 0; count <= SINGLY && i < count; i += 4, counter[0]++) fnn_philox(seed, counter, words + i);
+    if (count > SINGLY) kernels->draw(seed, FNN_STREAM_ORDER, (uint64_t)epoch, (uint64_t)first / 4, count, words);
+    for (int64_t i = 0; i < count; i++) {
+        partner[i] = (int32_t)((uint64_t)words[i] * (uint64_t)(first + i + 1) >> 32);
+        __builtin_prefetch(order + partner[i], 1);
     }
 }
 
 /* Fisher and Yates, from the end. The partners of the next rows are drawn, and their lines on the way, while these
  * change places: an order larger than the caches would wait for memory at every row. */
-void fnn_fill_order(int32_t *order, int64_t n, uint64_t seed, int64_t epoch) {
+void fnn_fill_order(const fnn_kernels *kernels, int32_t *order, int64_t n, uint64_t seed, int64_t epoch) {
     int32_t partners[2][DRAWN];
     for (int64_t i = 0; i < n; i++) order[i] = (int32_t)i;
     int64_t first = (n - 1) / DRAWN * DRAWN, count = n - first;
-    draw_partners(order, first, count, seed, epoch, partners[0]);
+    draw_partners(kernels, order, first, count, seed, epoch, partners[0]);
     for (int turn = 0; first >= 0; turn = !turn, first -= DRAWN, count = DRAWN) {
-        if (first) draw_partners(order, first - DRAWN, DRAWN, seed, epoch, partners[!turn]);
+        if (first) draw_partners(kernels, order, first - DRAWN, DRAWN, seed, epoch, partners[!turn]);
         int32_t *rows = order + first;
         for (int64_t i = count - 1; i >= 0; i--) {
             const int32_t row = rows[i], partner = partners[turn][i];

@@ -201,7 +201,7 @@ static void train_task(void *argument, fnn_team *team, int thread) {
     fnn_start_clock(clock);
     for (int64_t done = 0; done < run.max_steps && run.epoch < run.last_epoch; done++) {
         if (run.batch == 0 && run.shuffle) {
-            if (thread == 0) fnn_fill_order(t->order, run.n_samples, header->seed, run.epoch);
+            if (thread == 0) fnn_fill_order(t->network->kernels, t->order, run.n_samples, header->seed, run.epoch);
             fnn_lap_of(clock, FNN_BETWEEN);
             meet(team, clock);
         }

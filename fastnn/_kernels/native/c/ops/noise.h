@@ -9,12 +9,12 @@ FNN_LENT_OP(NOISE, noise)
 
 /* base + rate * n for elements first, first + 1, ... of a node's stream, rounded once before base is added. */
 static void draw_noise(const fnn_op *op, uint64_t step, int64_t first, int64_t count, real base, real *noise) {
-    uint32_t words[WORDS];
-    double normal[WORDS];
+    uint32_t words[DRAWN_WORDS];
+    double normal[DRAWN_WORDS];
     for (int64_t i = 0; i < count;) {
-        const int64_t element = first + i, skip = element % 4, some = at_most(WORDS - skip, count - i);
+        const int64_t element = first + i, skip = element % 4, some = at_most(DRAWN_WORDS - skip, count - i);
         draw_words(op->seed, (uint32_t)op->stream + 1, step, (uint64_t)element / 4, words);
-        fnn_normal(words, WORDS, normal);
+        fnn_normal(words, DRAWN_WORDS, normal);
         for (int64_t j = 0; j < some; j++) noise[i + j] = base + (real)(op->rate * normal[skip + j]);
         i += some;
     }
