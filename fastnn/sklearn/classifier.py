@@ -18,6 +18,7 @@ from fastnn.activations.names import ActivationName
 from fastnn.optimizers.names import SolverName
 from fastnn.sklearn import parameters
 from fastnn.sklearn.base import BaseMLP
+from fastnn.sklearn.labels import check_kind, distinct
 from fastnn.sklearn.networks import Output
 from fastnn.sklearn.typed import Random, fit_context, if_stochastic
 
@@ -184,13 +185,12 @@ n_outputs_, out_activation_, n_features_in_, feature_names_in_ : as in scikit-le
         return self._fit(X, y, sample_weight, incremental=True)
 
     def _validate_y(self, y: np.ndarray, learn: bool, exact: bool) -> np.ndarray:
-        if y.dtype.kind == "O" and len({issubclass(kind, str) for kind in set(map(type, y.flat))}) > 1:
-            raise TypeError("y must hold labels of one kind, words or numbers, and has both")
+        check_kind(y)
         if learn or not hasattr(self, "classes_"):
-            self._label_binarizer = LabelBinarizer().fit(y)
+            self._label_binarizer = LabelBinarizer().fit(distinct(y))
             self.classes_ = self._label_binarizer.classes_
             return y
-        self._check_classes(unique_labels(y), exact)
+        self._check_classes(unique_labels(distinct(y)), exact)
         return y
 
     def _check_classes(self, classes: np.ndarray, exact: bool) -> None:

@@ -421,3 +421,13 @@ def test_fastnn_alone_never_loads_scikit_learn_and_its_absence_is_told():
     code = "import sys; sys.modules['sklearn.callback'] = None; import fastnn.sklearn"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert "fastnn-native[sklearn]" in ended.stderr
+
+
+@pytest.mark.parametrize("labels", [["b"], ["b", "a"], ["c", "a", "b"], [f"w{i}" for i in range(12)]], ids=len)
+def test_words_for_classes_are_learnt_without_a_warning(labels, recwarn):
+    """Objects as well as NumPy's words, also where nearly each row has a class of its own."""
+    x = np.random.default_rng(0).normal(size=(14, 3))
+    fits = [MLPClassifier((4,), max_iter=300, random_state=0).fit(x, np.resize(labels, 14).astype(k)) for k in "OU"]
+    assert [str(w.message) for w in recwarn if "unique" in str(w.message)] == []
+    assert fits[0].classes_.tolist() == fits[1].classes_.tolist() == sorted(labels)
+    np.testing.assert_array_equal(fits[0].predict_proba(x), fits[1].predict_proba(x))
