@@ -14,11 +14,11 @@ from fastnn._base.arrays import of_policy, policy_of, rows_dtype
 from fastnn._base.reprs import cut
 from fastnn._base.types import DtypeLike
 from fastnn.layers import words
+from fastnn.layers.composing import Composing
 from fastnn.layers.place import Place
-from fastnn.layers.weighted import Weighted
 
 
-class Layer(Weighted):
+class Layer(Composing):
     """Base of all layers, and of a layer of your own: a class with ``call(x)`` and ``backward(dy)`` on NumPy arrays.
 
     Called on edges, a layer gives an edge; called twice, it has the same weights in both places. Models that have a

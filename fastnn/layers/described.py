@@ -79,7 +79,7 @@ class Described(Common):
 
     if TYPE_CHECKING:  # but for classes that say otherwise they have one output
 
-        def __call__(self, inputs: Edges, mask: Masks = None) -> Edge: ...
+        def __call__(self, inputs: Edges, mask: Masks = None, training: object = None) -> Edge: ...
 
     def __new__(cls, *arguments: Any, **given: Any) -> Self:
         cls.check_class()
