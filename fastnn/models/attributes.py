@@ -78,15 +78,6 @@ class NotHere:
         raise AttributeError(told, name=self.name, obj=model)
 
 
-class Unbegun:
-    """What a model has before the constructor of its class has called ``super().__init__()``: an error that says so."""
-
-    def __get__(self, model: object, kind: type) -> Self:
-        if model is None:
-            return self
-        raise RuntimeError(f"{kind.__name__}.__init__ has to call super().__init__() before anything else")
-
-
 class Guarded(Listed):
     """A class whose attributes without an underscore can be set from outside where they are ``SETTABLE``."""
 
@@ -154,7 +145,5 @@ def _names(cls: type) -> set[str]:
     return {name for base in cls.__mro__ if base.__module__.startswith("fastnn.") for name in vars(base)}
 
 
-for _name in ("_graph", "_layout", "_name", "_state", "_store"):
-    setattr(Guarded, _name, Unbegun())
 for _name, _hint in ELSEWHERE.items():
     setattr(Guarded, _name, NotHere(_name, _hint))

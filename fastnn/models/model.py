@@ -28,7 +28,9 @@ class Model(Deferred):
     Parameters
     ----------
     inputs, outputs : edges (see :func:`fastnn.Input`): one, a list, or a dict by name. Data come and go in the same
-        form; a dict by the names of the input layers, or of the layers that make the outputs, is always taken.
+        form; a dict by the names of the input layers, or of the layers that make the outputs, is always taken. A class
+        with ``call(self, inputs)`` makes its outputs there, of layers that are its attributes, and takes neither: see
+        docs/models.md.
     dtype : ``"float32"``, ``"float64"`` or ``"mixed_bfloat16"``, of parameters and computation: :attr:`dtype_policy`.
     seed : whole number from which everything random follows (initial parameters, the order of rows, dropout);
         None draws one, found as ``model.seed``.

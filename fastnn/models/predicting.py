@@ -123,6 +123,8 @@ class Predicting(OwnLoops):
         not change.
         """
         if type(x) is not np.ndarray and is_edges(x):
+            if training is not True and is_edges(training):
+                raise TypeError(f"{self!r} takes its inputs as one argument, a list or dict of edges; got several")
             return self.called(x)
         if training is False or not flag("training", training):
             return self._predicted(x)

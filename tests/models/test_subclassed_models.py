@@ -11,7 +11,7 @@ import pytest
 
 import fastnn
 from fastnn import Input, Model, NotReadyError, Sequential, fit_many, load
-from fastnn.layers import Add, BatchNormalization, Concatenate, Dense, Dropout, Flatten, Lambda, Layer, Reshape
+from fastnn.layers import LSTM, Add, BatchNormalization, Concatenate, Dense, Dropout, Flatten, Lambda, Layer, Reshape
 
 X = np.random.default_rng(0).normal(size=(90, 4))
 Y = X[:, :1] ** 2
@@ -38,6 +38,15 @@ class Net(Model):
         for block in self.blocks:
             h = block(h, training=training)
         return self.head(self.drop(h, training=training))
+
+
+class Steps(Model):
+    def __init__(self):
+        super().__init__()
+        self.lstm = LSTM(3)
+
+    def call(self, x, start=None):
+        return self.lstm(x)
 
 
 class Pair(Model):
@@ -120,6 +129,11 @@ def test_what_wants_a_shape_says_so(capsys):
     model.build((None, 4))
     model.build((None, 4))
     model.build(None)
+    lengths = Steps()
+    lengths.build((None, None, 3))
+    lengths.build((None, None, 3))
+    with pytest.raises(TypeError, match="takes its inputs as one argument, a list or dict of edges"):
+        Steps()(Input((5, 3)), Input((5, 3)))
     with pytest.raises(ValueError, match=r"is built for \(None, 4\), got \(None, 5\); make another model"):
         model.build((None, 5))
 
