@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import fastnn
-from fastnn import Input, Model, Sequential, load
+from fastnn import Input, Model, Sequential, activations, load
 from fastnn._kernels import available_backends
 from fastnn.layers import (
     LSTM,
@@ -157,18 +157,23 @@ def test_build_makes_layers_by_the_shape():
     class Same(Layer):
         def build(self, input_shape):
             self.dense = Dense(input_shape[-1])
+            self.dense.build(input_shape)  # as Keras 3 wants it
+            super().build(input_shape)
             self.built = True
 
         def call(self, x):
             assert x.shape == (None, 4)
-            return x - self.dense(x)
+            return x - activations.softplus(self.dense(x))
 
     layer = Same(input_shape=(4,))
     model = Sequential([layer, Dense(1)])
     assert model.built
     assert layer.dense.kernel.shape == (4, 4)
     assert model.layers[0].dense is layer.dense
-    assert repr(model.layers[0]) == "<Same of 3 layers, (4,) -> (4,), 20 params>"
+    assert repr(model.layers[0]) == "<Same of 4 layers, (4,) -> (4,), 20 params>"
+    assert [type(item).__name__ for item in model.layers[0].layers[2:]] == ["Activation", "Subtract"]
+    with pytest.raises(TypeError, match="gets its weights in a model"):
+        Dense(3).build((None, 4))
 
 
 def test_weights_are_found_at_the_layer():
