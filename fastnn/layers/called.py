@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from fastnn._base.listing import Listed
 from fastnn.errors import NotReadyError
-from fastnn.layers.composition import check_training, note
+from fastnn.layers.composition import check_training
 from fastnn.layers.edges import Call, Edge, Edges, Masks, edges_in
+from fastnn.layers.forgetting import note
 from fastnn.layers.own import Own, by_inputs
 from fastnn.layers.parameter import Shape
 

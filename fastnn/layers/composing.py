@@ -13,12 +13,12 @@ from fastnn.layers.composition import (
     compose,
     composes,
     held,
-    note,
+    layers_in,
     put_together,
-    take_back,
     taken_apart,
 )
 from fastnn.layers.edges import Call, Edge, edges_in
+from fastnn.layers.forgetting import note, take_back
 from fastnn.layers.own import Own
 from fastnn.layers.weighted import Weighted
 
@@ -100,7 +100,7 @@ def _called(self: Any, *given: Any, **named: Any) -> Any:
 
 def _set(self: Any, name: str, value: Any) -> None:
     """Set an attribute, but for layers that a call has been made of."""
-    if self._compositions and any(hasattr(item, "forget_calls") for item in (vars(self).get(name), value)):
+    if self._compositions and layers_in(vars(self).get(name), value):
         raise AttributeError(
             f"{type(self).__name__}.{name} = ... would not act: the layer has been called with the layers that it had; "
             f"make another {type(self).__name__}"

@@ -12,14 +12,13 @@ other layers.
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from fastnn._base.arguments import shown
 from fastnn.layers.edges import Call, Edge
+from fastnn.layers.forgetting import recorded
 
 if TYPE_CHECKING:
     from fastnn.layers.base import Layer
@@ -31,7 +30,6 @@ HINT = (
     "see docs/own_layers.md"
 )
 INNER = ("_calls", "_compositions", "_constructed", "_model", "_own_given", "_place")  # attributes that are no user's
-_undo: ContextVar[list[Callable[[], None]] | None] = ContextVar("how to forget the calls at hand", default=None)
 
 
 class Training:
@@ -139,11 +137,13 @@ def bound(owner: Any, given: tuple[Any, ...], named: dict[str, Any]) -> inspect.
         check_training(owner, named.pop("training", None))
     try:
         known = signature.bind_partial(*given, **named).arguments
-        added = {"training": TRAINING, "mask": None}
-        named |= {n: value for n, value in added.items() if n in signature.parameters and known.get(n) is None}
-        return signature.bind(*given, **named)
+        missing = {name for name in ("training", "mask") if name in signature.parameters and name not in known}
+        found = signature.bind(*given, **named, **dict.fromkeys(missing))
     except TypeError as error:
         raise TypeError(f"{type(owner).__name__}.call: {error}") from None
+    if "training" in found.arguments and found.arguments["training"] is None:
+        found.arguments["training"] = TRAINING
+    return found
 
 
 # -- asking call ----------------------------------------------------------------------------------------
@@ -169,6 +169,8 @@ def asked(owner: Any, told: inspect.BoundArguments, inputs: list[Edge]) -> Any:
         taken_apart(f"{kind}.call", came, edges)
         if not edges:
             raise TypeError(f"{kind}.call must return an edge, or a list or dict of edges, got {shown(came)}")
+        if len(set(edges)) < len(edges):
+            raise ValueError(f"{kind}.call returns one edge twice; leave one out")
         _check_held(owner, inputs, edges)
     except (TypeError, ValueError, AttributeError) as error:
         error.add_note(HINT.format(kind=kind))
@@ -217,9 +219,13 @@ def _input_like(edge: Edge) -> Edge:
 
 def held(owner: object) -> list[Any]:
     """Layers and models among the attributes of an object, also in lists and dicts."""
+    return layers_in(*(value for name, value in vars(owner).items() if name not in INNER))
+
+
+def layers_in(*values: Any) -> list[Any]:
+    """Layers and models among values, and in lists and dicts of them."""
     found: list[Any] = []
-    waiting = [value for name, value in vars(owner).items() if name[0] != "_"]
-    waiting += [value for name, value in vars(owner).items() if name[0] == "_" and name not in INNER]
+    waiting = list(values)
     while waiting:
         value = waiting.pop(0)
         if isinstance(value, Mapping):
@@ -256,40 +262,3 @@ def _has_weights(call: Call) -> bool:
     if not hasattr(call.item, "parameters") or composes(type(call.item)):
         return True
     return bool(call.item.parameters(*(edge.sizes for edge in call.inputs), **how(call.options)))
-
-
-# -- forgetting -----------------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def recorded() -> Iterator[list[Callable[[], None]]]:
-    """A block whose calls of layers an error takes back; else the list says how to."""
-    before, made = _undo.get(), list[Callable[[], None]]()
-    token = _undo.set(made)
-    try:
-        yield made
-    except BaseException:
-        take_back(made)
-        raise
-    finally:
-        _undo.reset(token)
-    if before is not None:
-        before.append(lambda: take_back(made))
-
-
-def is_asking() -> bool:
-    """Whether a ``call`` is being asked."""
-    return _undo.get() is not None
-
-
-def take_back(made: list[Callable[[], None]]) -> None:
-    """Forget what a block of :func:`recorded` did, the last first."""
-    while made:
-        made.pop()()
-
-
-def note(forget: Callable[[], None]) -> None:
-    """Say how something is forgotten, where a block asks for it."""
-    made = _undo.get()
-    if made is not None:
-        made.append(forget)

@@ -23,7 +23,7 @@ from fastnn.activations import Activation as ActivationRecord
 from fastnn.initializers import INITIALIZERS, Initializer
 from fastnn.layers import configs, words
 from fastnn.layers.base import Layer
-from fastnn.layers.composition import is_asking
+from fastnn.layers.forgetting import is_asking
 from fastnn.layers.own import by_inputs
 from fastnn.layers.parameter import Parameter, Shape, stated
 

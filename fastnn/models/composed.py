@@ -20,7 +20,7 @@ from fastnn.layers.parameter import Parameter, Shape
 from fastnn.models import changing
 from fastnn.models.graph import trace
 from fastnn.models.model import Model
-from fastnn.models.naming import snake_case
+from fastnn.models.naming import name_items, snake_case
 from fastnn.models.policies import check_layer
 from fastnn.models.store import Store
 from fastnn.models.structure import ends_of
@@ -95,6 +95,7 @@ class Composed(Model):
     def take(self, made: Composition) -> None:
         """Have the graph of the layer on such inputs."""
         graph = trace(made.inputs, made.outputs)
+        name_items(graph.items)
         inputs = made.inputs if len(made.inputs) > 1 else made.inputs[0]
         is_plain = made.outputs == (list(made.came.values()) if isinstance(made.came, dict) else [made.came])
         self.draft(graph, ends_of(graph, inputs, made.came if is_plain else made.outputs))
@@ -139,9 +140,10 @@ class Composed(Model):
 
     def _restore(self, structure: Any) -> None:
         super()._restore(structure)
-        if getattr(self.layer, "_model", None) is None:
+        if self.layer._model is None:
             object.__setattr__(self.layer, "_model", self)
-        self._stand()
+        if structure is not None:
+            self._stand()
 
 
 class Inside:

@@ -13,15 +13,14 @@ from typing import TYPE_CHECKING, Any, Self
 from fastnn._base.types import Config
 from fastnn._engine import convert, exclusive
 from fastnn.errors import NotReadyError
-from fastnn.layers import composition
-from fastnn.layers.base import Layer
+from fastnn.layers import composition, forgetting
 from fastnn.layers.classes import captured, taken
 from fastnn.layers.edges import Edge
 from fastnn.layers.input import Input
 from fastnn.layers.parameter import Shape, check_shape, stated, without_batch
 from fastnn.models import changing
 from fastnn.models.graph import trace
-from fastnn.models.naming import snake_case
+from fastnn.models.naming import name_items, snake_case
 from fastnn.models.signatures import Typed
 from fastnn.models.store import Store
 from fastnn.models.structure import Structure, check_outputs, ends_of
@@ -91,8 +90,8 @@ class Deferred(Typed):
         return super().items if self._graph or not self.has_call() else composition.held(self)
 
     def _set_own(self, name: str, value: Any) -> None:
-        both = vars(self).get(name), value
-        if self.has_call() and vars(self).get("_graph") and any(isinstance(item, Layer | Deferred) for item in both):
+        is_built = self.has_call() and vars(self).get("_graph")
+        if is_built and composition.layers_in(vars(self).get(name), value):
             raise AttributeError(
                 f"{type(self).__name__}.{name} = ... would not act: the model is built of the layers that it had; "
                 f"make another {type(self).__name__}"
@@ -131,7 +130,7 @@ class Deferred(Typed):
         if shapes is None:
             raise NotReadyError("the input's shape is not known; give it, as in build((None, 20))")
         inside = self._is_inside()
-        with composition.recorded() as undo:
+        with forgetting.recorded() as undo:
             inputs = _inputs(shapes)
             told, edges = composition.bound(self, (inputs,), {}), _listed(inputs)
             came = composition.asked(self, told, edges)
@@ -140,6 +139,7 @@ class Deferred(Typed):
             graph = trace(edges, outputs)
             check_outputs(came, graph.outputs)
             if inside:
+                name_items(graph.items)
                 self._graph, self._waits = graph, True
             else:
                 self._settle(graph)
@@ -157,16 +157,16 @@ class Deferred(Typed):
                 chain: Any = self
                 chain.draft(self.items, self._inputs_of(inputs)[0].sizes)
                 self._waits = True
-            composition.note(lambda: _take_down(self))
+            forgetting.note(lambda: _take_down(self))
         made: list[Edge] = super().called(inputs, whole=True)
-        composition.note(lambda: self.forget_calls((made[0].call,)))
+        forgetting.note(lambda: self.forget_calls((made[0].call,)))
         return made if whole else self._structure_of(made)
 
     # -- inside a model that is being made ------------------------------------------------------
 
     def _is_inside(self) -> bool:
         """Whether a ``call`` around this model is being asked, whose model draws the weights of this one, too."""
-        return composition.is_asking() and not self._has_own_seed
+        return forgetting.is_asking() and not self._has_own_seed
 
     @property
     def waits(self) -> bool:
@@ -216,8 +216,8 @@ class Deferred(Typed):
             return
         for layer in self._new:
             layer.stand(None)
-        composition.take_back(self._calls_made)
-        self._graph, self._layout, self._ends = None, None, None
+        forgetting.take_back(self._calls_made)
+        self._graph, self._layout, self._ends, self._new, self._inner = None, None, None, [], []
         self._drop_plans()
 
     # -- what waits for the outputs -------------------------------------------------------------

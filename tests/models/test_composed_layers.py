@@ -57,6 +57,15 @@ class Twice(Layer):
         return self.inner(self.inner(x)) * 0.5
 
 
+class Through(Layer):
+    def __init__(self):
+        super().__init__()
+        self.dense = Dense(2)
+
+    def call(self, x, other, training=None):
+        return {"same": x, "made": self.dense(other)}
+
+
 def restated(h, dense, norm):
     """What :class:`Residual` says, by calls on edges."""
     return norm(h + Dropout(0.2)(dense[1](dense[0](h))))
@@ -233,6 +242,29 @@ def test_files_and_copies_go_on_as_the_model_does(tmp_path, kind):
             assert inner.inner.dense[0] in inner.layers[1].layers
             assert inner.layer.get_weights()[0].shape == (8, 8)
             assert_same(graph(inner.layer).get_layer("twice").get_weights(), inner.get_weights())
+
+
+def test_what_has_no_shape_yet_is_copied():
+    model = Sequential([Residual(4), Dense(1)], seed=1)
+    for made in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert not made.layers[0].layer.built
+        made.build((None, 4))
+        assert made.layers[0].layer.count_params() == 56
+        twin = Sequential([Residual(4), Dense(1)], seed=1)
+        twin.build((None, 4))
+        assert_same(made.get_weights(), twin.get_weights())
+
+
+def test_what_passes_through_is_kept_in_files(tmp_path):
+    x = Input((3,))
+    made = Through()(x, x, None)
+    model = Model(x, {"y": 2 * made["same"], "z": made["made"]})
+    for one in copies(model, tmp_path).values():
+        for name, array in one.predict(X[:, :3]).items():
+            np.testing.assert_array_equal(array, model.predict(X[:, :3])[name])
+    again = fastnn.models.model_from_json(model.to_json())
+    again.set_weights(model.get_weights())
+    np.testing.assert_array_equal(again.predict(X[:, :3])["z"], model.predict(X[:, :3])["z"])
 
 
 def test_clones_and_configurations_are_models_in_models():

@@ -44,6 +44,7 @@ IN_CALL = {
     ),
     "a layer from elsewhere": (lambda self, x: SHARED(x), ValueError, "which is no attribute"),
     "nothing": (lambda self, x: None, TypeError, "must return an edge, or a list or dict of edges, got None"),
+    "an edge twice": (lambda self, x: [x, x], ValueError, "Block.call returns one edge twice"),
     "an array": (lambda self, x: np.ones((2, 3)), TypeError, "Block.call takes and gives edges"),
     "a loss": (lambda self, x: self.add_loss(x), AttributeError, "add_loss"),
     "training": (by_training, TypeError, r"training has no value in call.*self.dropout\(x\) without an if"),
@@ -122,6 +123,8 @@ def test_layers_are_not_replaced_behind_the_back_of_a_graph():
     layer.drop = Dropout(0.1)
     layer(Input((4,)))
     layer.note = "may be set"
+    with pytest.raises(AttributeError, match="would not act"):
+        layer.more = [Dense(3)]
     with pytest.raises(
         AttributeError, match=r"Block.drop = ... would not act: the layer has been called.*make another"
     ):

@@ -151,6 +151,24 @@ def test_several_inputs_and_outputs(inputs):
     assert built.input_shape == [(None, 3), (None, 2)]
 
 
+def test_several_inputs_inside_a_model_are_kept_in_files(tmp_path):
+    class Around(Model):
+        def __init__(self):
+            super().__init__()
+            self.pair, self.add = Pair(), Dense(3)
+
+        def call(self, inputs):
+            left, right = self.pair([inputs, self.add(inputs)])
+            return {"left": 2 * left, "right": right + 1}
+
+    model = Around()
+    found = model.predict(X)
+    model.save(tmp_path / "m.safetensors")
+    for made in (load(tmp_path / "m.safetensors"), copy.deepcopy(model)):
+        for name, array in made.predict(X).items():
+            np.testing.assert_array_equal(array, found[name])
+
+
 @pytest.mark.parametrize("told", ["mse", {"left": "mse", "right": "mae"}, ["mse", None]])
 def test_losses_by_outputs_wait_for_these(told):
     model, wanted = Pair(), Pair()
