@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from fastnn.models.network import Network
 
 PROVISIONAL = Structure("inputs", ("input",), "one"), Structure("outputs", ("output",), "one")
-
-
 FIRST = ("_graph", "_layout", "_name", "_state", "_store")  # what methods ask for first
 
 
@@ -82,7 +80,7 @@ class Deferred(Typed):
     @property
     def ends(self) -> tuple[Structure, Structure]:
         """How inputs and outputs are handed in and out."""
-        return self._ends or PROVISIONAL
+        return self._ends if self._graph and self._ends else PROVISIONAL
 
     @property
     def items(self) -> list[Item]:
@@ -129,6 +127,8 @@ class Deferred(Typed):
         """Have the graph that ``call`` makes on inputs of these shapes."""
         if shapes is None:
             raise NotReadyError("the input's shape is not known; give it, as in build((None, 20))")
+        if self._graph is not None:  # which another thread has made meanwhile
+            return
         inside = self._is_inside()
         with forgetting.recorded() as undo:
             inputs = _inputs(shapes)
@@ -138,12 +138,12 @@ class Deferred(Typed):
             composition.taken_apart(self, came, outputs)
             graph = trace(edges, outputs)
             check_outputs(came, graph.outputs)
+            name_items(graph.items)  # by which ends are told apart
+            self._ends, self._calls_made = ends_of(graph, inputs, came), undo
             if inside:
-                name_items(graph.items)
                 self._graph, self._waits = graph, True
             else:
                 self._settle(graph)
-        self._ends, self._calls_made = ends_of(graph, inputs, came), undo
         if not self._trainable:
             self.trainable = False
         if self._told is not None:

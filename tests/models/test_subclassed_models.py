@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+import threading
 
 import numpy as np
 import pytest
@@ -117,6 +118,18 @@ def test_what_knows_the_shape_builds_it(how):
     assert model.count_params() == len(Net().blocks) * 104 + 49
     assert model.head.kernel.shape == (8, 1)
     assert [layer.name for layer in model.layers][2:4] == ["block", "block_1"]
+
+
+def test_threads_build_it_once():
+    model = Net(seed=1)
+    found = []
+    threads = [threading.Thread(target=lambda: found.append(model.predict(X))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert_same(found, [model.predict(X)] * 4)
+    assert len(model.first.calls) == 1
 
 
 def test_what_wants_a_shape_says_so(capsys):
