@@ -62,7 +62,7 @@ class Composing(Weighted):
         return made
 
     def composition_for(self, *given: Any, **named: Any) -> tuple[Composition, list[Edge]]:
-        """What the layer is on such inputs, ``given`` and ``named`` as to ``call``, and the edges among them."""
+        """What the layer is on such inputs, ``given`` and ``named`` as to ``call``, and the edges that it reads."""
         mask = named.pop("mask", None) if "mask" not in _names(self) else None
         if mask is not None:
             from fastnn.layers.given_masks import with_masks
@@ -76,7 +76,8 @@ class Composing(Weighted):
             made = compose(self, told, edges)
             object.__setattr__(self, "_compositions", {**self._compositions, key: made})
             note(lambda: self.forget_composition(made))
-        return self._compositions[key], edges
+        found = self._compositions[key]
+        return found, [edges[i] for i in found.read]
 
     def forget_composition(self, gone: Composition) -> None:
         """Forget ``gone``, what the layer is on some inputs, in a graph that is no more."""

@@ -66,18 +66,22 @@ class Composition:
     ----------
     layer : the composed layer.
     inputs, outputs : the edges between which its ``call`` made others.
+    read : places, among the edges that it was given, of those that ``call`` uses; the inputs are these.
     came : what ``call`` returned, an edge or a list or dict of them.
     model : the model that stands for it, None until a graph takes it.
     undo : how to forget the calls inside.
     """
 
-    __slots__ = ("came", "inputs", "layer", "model", "outputs", "undo")
+    __slots__ = ("came", "inputs", "layer", "model", "outputs", "read", "undo")
 
     def __init__(self, layer: Layer, inputs: list[Edge], came: Any, undo: list[Callable[[], None]]):
-        self.layer, self.inputs, self.came, self.undo = layer, inputs, came, undo
+        self.layer, self.came, self.undo = layer, came, undo
         self.model: Any = None
         self.outputs: list[Edge] = []
         taken_apart(layer, came, self.outputs)
+        used = {*self.outputs, *(edge for call in _calls(inputs, self.outputs) for edge in call.inputs)}
+        self.read = [i for i, edge in enumerate(inputs) if edge in used]
+        self.inputs = [inputs[i] for i in self.read]
 
     @property
     def name(self) -> str | None:
@@ -240,13 +244,7 @@ def layers_in(*values: Any) -> list[Any]:
 def _check_held(owner: object, inputs: list[Edge], outputs: list[Edge]) -> None:
     """``ValueError`` where ``call`` calls a layer with weights that is no attribute: another call had other weights."""
     known = {id(item) for item in held(owner)}
-    waiting, seen = [edge.call for edge in outputs], {edge.call for edge in inputs}
-    while waiting:
-        call = waiting.pop()
-        if call in seen:
-            continue
-        seen.add(call)
-        waiting += [edge.call for edge in call.inputs]
+    for call in _calls(inputs, outputs):
         item = getattr(call.item, "layer", call.item) if isinstance(call.item, Composition) else call.item
         if id(item) in known or id(getattr(item, "layer", None)) in known or not _has_weights(call):
             continue
@@ -254,6 +252,19 @@ def _check_held(owner: object, inputs: list[Edge], outputs: list[Edge]) -> None:
             f"{type(owner).__name__}.call calls {item!r}, which is no attribute: make it in __init__, as in "
             f"self.layer = ..., also in lists and dicts; made in call it would have other weights each time"
         )
+
+
+def _calls(inputs: list[Edge], outputs: list[Edge]) -> list[Call]:
+    """The calls between edges, each once."""
+    found: list[Call] = []
+    waiting, seen = [edge.call for edge in outputs], {edge.call for edge in inputs}
+    while waiting:
+        call = waiting.pop()
+        if call not in seen:
+            seen.add(call)
+            found.append(call)
+            waiting += [edge.call for edge in call.inputs]
+    return found
 
 
 def _has_weights(call: Call) -> bool:

@@ -58,11 +58,13 @@ class Twice(Layer):
 
 
 class Through(Layer):
+    """Gives back what comes, and does not use all of it."""
+
     def __init__(self):
         super().__init__()
         self.dense = Dense(2)
 
-    def call(self, x, other, training=None):
+    def call(self, x, other, training=None, context=None):
         return {"same": x, "made": self.dense(other)}
 
 
@@ -257,7 +259,8 @@ def test_what_has_no_shape_yet_is_copied():
 
 def test_what_passes_through_is_kept_in_files(tmp_path):
     x = Input((3,))
-    made = Through()(x, x, None)
+    made = Through()(x, x, None, context=[Input((2,)), Input((5, 2))])
+    assert len(made["same"].call.inputs) == 2
     model = Model(x, {"y": 2 * made["same"], "z": made["made"]})
     for one in copies(model, tmp_path).values():
         for name, array in one.predict(X[:, :3]).items():

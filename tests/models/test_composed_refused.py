@@ -115,6 +115,8 @@ def test_layers_without_weights_may_be_made_in_call_and_conditions_be_of_the_lay
     assert [Chosen(deep)(Input((4,))).shape for deep in (True, False)] == [(None, 8)] * 2
     model = Sequential([Chosen(False)])
     model.build((None, 4))
+    for layer in (model, *model.layers, *model.layers[0].layers):
+        layer.set_weights(layer.get_weights())  # as loops over layers do
     assert not model.weights  # a layer that call does not use has none, as in Keras
 
 
