@@ -165,6 +165,8 @@ def unknown_attribute(
 
 def weights_later(name: str, place: object) -> str:
     """What an error on an attribute adds where that is a weight, and the layer has no place for weights yet."""
+    if name in ("add_loss", "add_metric"):
+        return ": regularizers of the layers inside add to the loss; any other loss or metric is given to compile"
     return " yet: a model that is built gives it; build(input_shape)" if place is None and name in WEIGHTS else ""
 
 

@@ -92,8 +92,10 @@ class Activation:
             lines.append(f"{self.parameter_name} : a number {range_}, here {self.parameter:g}.")
         return "\n".join(lines)
 
-    def __call__(self, z: Any, **parameter: float) -> np.ndarray:
+    def __call__(self, z: Any, **parameter: float) -> Any:
         bound = self.bind(**parameter) if parameter else self
+        if hasattr(z, "activated"):  # an edge of a graph
+            return z.activated(bound)
         z = of_reals("z", z)
         dtype = z.dtype if z.dtype.kind == "f" else np.float64
         found: np.ndarray = bound.function(z.astype(dtype, copy=False), bound.parameter).astype(dtype, copy=False)

@@ -11,6 +11,7 @@ from fastnn._ops import Operation, blank, dense
 from fastnn.initializers import Ones
 from fastnn.layers.arguments import ConstraintLike, InitializerLike, RegularizerLike, default
 from fastnn.layers.attending import Attending
+from fastnn.layers.composition import check_training
 from fastnn.layers.described import described
 from fastnn.layers.given_masks import with_masks
 from fastnn.layers.parameter import Parameter, Shape
@@ -95,11 +96,13 @@ class MultiHeadAttention(Attending):
         attention_mask: Edge | None = None,
         return_attention_scores: bool = False,
         use_causal_mask: bool = False,
+        training: object = None,
     ) -> Any:
         """An edge for the output, with ``return_attention_scores`` a list of it and the weights.
 
         ``query_mask``, ``value_mask`` and ``key_mask`` are edges ``(None, steps)``, not 0 for steps that are there.
         """
+        check_training(self, training)
         if value is None:
             raise TypeError(f"{self!r} reads two edges: layer(query, value); of a sequence with itself, layer(x, x)")
         if key is None and key_mask is not None:
@@ -194,6 +197,7 @@ class Attention(Attending):
         self,
         inputs: Edges,
         mask: Masks = None,
+        training: object = None,
         *,
         return_attention_scores: bool = False,
         use_causal_mask: bool = False,
@@ -202,6 +206,7 @@ class Attention(Attending):
 
         ``mask`` is a list of the masks of query and value, edges ``(None, steps)`` or None.
         """
+        check_training(self, training)
         edges = with_masks(list(inputs) if isinstance(inputs, list | tuple) else [inputs], mask)
         return self._called(edges, None, use_causal_mask, return_attention_scores)
 

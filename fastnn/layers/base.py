@@ -14,12 +14,12 @@ from fastnn._base.arrays import of_policy, policy_of, rows_dtype
 from fastnn._base.reprs import cut
 from fastnn._base.types import DtypeLike
 from fastnn.layers import words
+from fastnn.layers.composing import Composing
 from fastnn.layers.place import Place
-from fastnn.layers.weighted import Weighted
 
 
-class Layer(Weighted):
-    """Base of all layers, and of a layer of your own: a class with ``call(x)`` and ``backward(dy)`` on NumPy arrays.
+class Layer(Composing):
+    """Base of all layers, and of a layer of your own: ``call(x)`` of layers, or of NumPy and with ``backward(dy)``.
 
     Called on edges, a layer gives an edge; called twice, it has the same weights in both places. Models that have a
     layer in common share its weights, which stand where its ``place`` says.
@@ -36,7 +36,21 @@ class Layer(Weighted):
     input_shape : shape of one sample, for the first layer.
     activity_regularizer : name or object of :mod:`fastnn.regularizers`, of the layer's output.
 
-    A layer of your own has these methods, of which ``call`` and ``backward`` have to be there:
+    A class without ``backward`` is composed of layers: attributes, also in lists and dicts, that its ``call`` calls.
+    That is asked once, on edges, and the layer becomes a model inside the model that it stands in.
+
+    >>> from fastnn import Sequential
+    >>> from fastnn.layers import Dense, Layer
+    >>> class Residual(Layer):
+    ...     def __init__(self, units, **given):
+    ...         super().__init__(**given)
+    ...         self.first, self.second = Dense(units, "relu"), Dense(units)
+    ...     def call(self, x):
+    ...         return x + self.second(self.first(x))
+    >>> Sequential([Dense(8, input_shape=(4,)), Residual(8), Dense(1)]).count_params()
+    193
+
+    A layer in NumPy has these methods, of which ``call`` and ``backward`` have to be there:
 
     ``build(input_shape)`` makes weights by :meth:`add_weight`; shapes have None for the rows, as in Keras.
     ``call(x)`` or ``call(x, training)`` gives ``y`` ``(rows, ...)`` for rows ``x``; several inputs come as a list.
@@ -51,8 +65,6 @@ class Layer(Weighted):
     is there for the ``backward`` of these rows alone. See docs/own_layers.md.
 
     >>> import numpy as np
-    >>> from fastnn import Sequential
-    >>> from fastnn.layers import Dense, Layer
     >>> class Scale(Layer):
     ...     def build(self, input_shape):
     ...         self.scale = self.add_weight(shape=input_shape[-1:], initializer="ones", name="scale")

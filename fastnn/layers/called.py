@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from fastnn._base.listing import Listed
 from fastnn.errors import NotReadyError
+from fastnn.layers.composition import check_training
 from fastnn.layers.edges import Call, Edge, Edges, Masks, edges_in
+from fastnn.layers.forgetting import note
 from fastnn.layers.own import Own, by_inputs
 from fastnn.layers.parameter import Shape
 
@@ -65,11 +67,12 @@ class Called(Own, Listed):
         """:attr:`mask_operation` of a use on inputs of these shapes, of which some have masks."""
         return self.mask_operation
 
-    def __call__(self, inputs: Edges, mask: Masks = None) -> Any:
+    def __call__(self, inputs: Edges, mask: Masks = None, training: object = None) -> Any:
         """An edge for the layer's output on edges, a list of them for several outputs.
 
         ``mask`` is an edge ``(None, steps)``, of a list of inputs one for each or None: steps are there where it is
         not 0. It takes the place of the mask that came with the input, see :class:`fastnn.layers.WithMask`.
+        ``training`` is what the ``call`` of a layer or model around this one was told, or None.
 
         >>> from fastnn import Model
         >>> from fastnn.layers import Dense, Input
@@ -77,6 +80,7 @@ class Called(Own, Listed):
         >>> Model(x, Dense(1)(Dense(8, "relu")(x))).output_shape
         (None, 1)
         """
+        check_training(self, training)
         if mask is not None:
             from fastnn.layers.given_masks import with_masks
 
@@ -125,6 +129,7 @@ class Called(Own, Listed):
 
     def _record(self, call: Call) -> list[Edge]:
         object.__setattr__(self, "_calls", (*self._calls, call))
+        note(lambda: self.forget_calls((call,)))
         return list(call.outputs)
 
     @by_inputs

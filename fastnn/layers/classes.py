@@ -33,3 +33,10 @@ def captured(cls: type, arguments: tuple[object, ...], given: dict[str, object])
     rest = next((name for name, p in signature.parameters.items() if p.kind is p.VAR_KEYWORD), None)
     named = {name: value for name, value in list(bound.items())[1:] if name != rest}
     return {**named, **(bound.get(rest, {}) if rest else {})}
+
+
+def taken(cls: type, arguments: dict[str, object]) -> dict[str, object]:
+    """Those among arguments that the constructor of a class takes by name."""
+    known = inspect.signature(cls.__init__).parameters  # type: ignore[misc]  # that of this very class
+    takes_all = any(parameter.kind is parameter.VAR_KEYWORD for parameter in known.values())
+    return {name: value for name, value in arguments.items() if takes_all or name in known}

@@ -23,6 +23,7 @@ from fastnn.activations import Activation as ActivationRecord
 from fastnn.initializers import INITIALIZERS, Initializer
 from fastnn.layers import configs, words
 from fastnn.layers.base import Layer
+from fastnn.layers.forgetting import is_asking
 from fastnn.layers.own import by_inputs
 from fastnn.layers.parameter import Parameter, Shape, stated
 
@@ -79,7 +80,7 @@ class Described(Common):
 
     if TYPE_CHECKING:  # but for classes that say otherwise they have one output
 
-        def __call__(self, inputs: Edges, mask: Masks = None) -> Edge: ...
+        def __call__(self, inputs: Edges, mask: Masks = None, training: object = None) -> Edge: ...
 
     def __new__(cls, *arguments: Any, **given: Any) -> Self:
         cls.check_class()
@@ -101,8 +102,9 @@ class Described(Common):
         return self._place is not None
 
     def build(self, input_shape: Any) -> None:
-        """Refused, with any ``input_shape``: layers get their weights in models."""
-        raise TypeError(f"{self!r} gets its weights in a model: Sequential([layer]).build({input_shape!r})")
+        """Refused, with any ``input_shape``: models give weights. In ``build`` of a layer around it, nothing."""
+        if not is_asking():
+            raise TypeError(f"{self!r} gets its weights in a model: Sequential([layer]).build({input_shape!r})")
 
     @by_inputs
     def output_shape(self, shape: Shape) -> Shape:

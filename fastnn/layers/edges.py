@@ -39,7 +39,7 @@ class Edge:
 
     Edges of one shape are added, subtracted and multiplied number by number, as the layers ``Add``, ``Subtract`` and
     ``Multiply`` do; with numbers, by which they may be divided, as ``Rescaling`` does. ``abs(h)`` and ``h ** 2`` are a
-    ``Maximum`` and a ``Multiply``.
+    ``Maximum`` and a ``Multiply``, and ``activations.relu(h)`` is an ``Activation``.
 
     >>> 1 - h / 2
     <edge (None, 8) of 'Rescaling(scale=-1.0, offset=1.0)'>
@@ -119,6 +119,17 @@ class Edge:
 
     __radd__, __rmul__ = __add__, __mul__
     __array_ufunc__ = None  # NumPy's numbers and arrays leave it to the edge what they do together
+
+    def activated(self, activation: Any) -> Edge:
+        """The edge of an ``Activation`` layer, which ``activations.relu(edge)`` and its like give.
+
+        Parameters
+        ----------
+        activation : a record of :mod:`fastnn.activations`.
+        """
+        from fastnn.layers import Activation
+
+        return Activation(activation)(self)
 
     def _joined(self, kind: str, other: Edge) -> Edge:
         from fastnn import layers

@@ -46,7 +46,7 @@ class InputLayer(Described):
             return self.calls[0].outputs[0]
         return self._record(Call(self, (), [self.shape], others=[other_shape(self.shape)]))[0]
 
-    def __call__(self, inputs: Edges, mask: Masks = None) -> Edge:
+    def __call__(self, inputs: Edges, mask: Masks = None, training: object = None) -> Edge:
         raise TypeError(f"{self!r} reads no edge: it is where a graph begins, see fastnn.Input")
 
 

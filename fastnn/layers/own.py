@@ -23,7 +23,7 @@ from fastnn._base.reprs import brief
 from fastnn._base.types import Config, DtypeLike
 from fastnn._ops import Operation, own
 from fastnn.layers import words
-from fastnn.layers.classes import captured, is_ours, ours, theirs
+from fastnn.layers.classes import captured, is_ours, ours, taken, theirs
 from fastnn.layers.parameter import Parameter, Shape, check_shape, constraint_of
 from fastnn.layers.place import Place
 from fastnn.layers.weight import Weight, replaced
@@ -33,7 +33,9 @@ OVERRIDDEN = ("build", "get_config", "from_config", "name", "input_shape", "has_
 ROUTINES = (FunctionType, MethodType)
 KNOWN = ("input_shape", "name", "activity_regularizer")
 WEIGHTS = ("_own_weights", "_own_attributes")
-MODELS = ("_place", "_calls", "_name_is_chosen", "_own_shapes", "_own_sizes")  # what models made of a layer
+MODELS = (  # what models made of a layer
+    *("_place", "_calls", "_compositions", "_model", "_name_is_chosen", "_own_shapes", "_own_sizes"),
+)
 
 
 Result = TypeVar("Result")
@@ -75,7 +77,7 @@ class Own:
 
     @classmethod
     def check_class(cls) -> None:
-        """``TypeError`` for a class that lacks one of the two ways, or has a method that models rely on."""
+        """``TypeError`` for a class that computes nothing, or has a method that models rely on."""
         kind = cls.__name__
         both = set(theirs(cls)) & ours(cls) - set(OVERRIDDEN)  # type: ignore[arg-type]  # types can be hashed
         name = min(both, default=None)
@@ -83,12 +85,9 @@ class Own:
             raise TypeError(f"{kind}.{name} would take the place of what every layer has; name it otherwise")
         if not callable(getattr(cls, "call", None)):
             has = " and has forward, which nothing calls: it is named call" if hasattr(cls, "forward") else ""
-            raise TypeError(f"{kind} is a layer of your own{has}; it needs call(self, x) and backward(self, dy)")
-        if not callable(getattr(cls, "backward", None)):
             raise TypeError(
-                f"{kind} has call and no backward: nothing derives gradients from NumPy code. Add backward(self, dy), "
-                f"which returns dx, or dx, [dw, ...] where there are weights; or use Lambda(function, gradient). What "
-                f"composes layers of fastnn.layers is a Model or a Sequential, which stands in models as a layer does"
+                f"{kind} is a layer of your own{has}; it needs call(self, x) that calls layers, or NumPy code in "
+                f"call(self, x) and backward(self, dy)"
             )
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -261,7 +260,7 @@ class Own:
     def get_config(self) -> Config:
         """The arguments that make the layer again: those of its constructor; a class may add to them, as in Keras."""
         common = {"name": self.name, "trainable": self.trainable}
-        return {**self._own_given, **common}
+        return {**self._own_given, **taken(type(self), common)}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:

@@ -59,7 +59,11 @@ class Recurrent(Carrying, Described):
         seed: int | None
 
     def __call__(  # type: ignore[override]  # more arguments
-        self, inputs: Edges, initial_state: Edge | Sequence[Edge] | None = None, mask: Masks = None
+        self,
+        inputs: Edges,
+        initial_state: Edge | Sequence[Edge] | None = None,
+        mask: Masks = None,
+        training: object = None,
     ) -> Any:
         """An edge for the layer's output on an edge, with ``return_state`` a list of it and the last states.
 
@@ -73,7 +77,7 @@ class Recurrent(Carrying, Described):
         >>> Model(x, GRU(4)(x, initial_state=h)).output_shape
         (None, 4)
         """
-        return super().__call__(with_states(inputs, initial_state), mask)
+        return super().__call__(with_states(inputs, initial_state), mask, training)
 
     def _settle(self, **more: object) -> None:
         told: dict[str, object] = {"units": integer("units", self.units, low=1)}

@@ -58,6 +58,8 @@ class Weighted(Called):
         weights : arrays in the order and shapes of :meth:`get_weights`.
         """
         if self._place is None:
+            if isinstance(weights, list | tuple) and not weights:  # of a layer that has none, in a loop over layers
+                return
             raise ValueError(f"{self!r} has no weights yet; build its model first, by build(input_shape) or fit")
         names = [f"{self.name}/{parameter.name}" for parameter in self._place.parameters]
         for view, array in zip(self._place.own(), check_weights(names, self._place.own(), weights), strict=True):

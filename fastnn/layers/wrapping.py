@@ -136,10 +136,14 @@ class Bidirectional(Carrying, Described):
         return (1 if self.merge_mode else 2) + sum(layer.n_outputs - 1 for layer in self.both)
 
     def __call__(  # type: ignore[override]  # more arguments
-        self, inputs: Edges, initial_state: Edge | Sequence[Edge] | None = None, mask: Masks = None
+        self,
+        inputs: Edges,
+        initial_state: Edge | Sequence[Edge] | None = None,
+        mask: Masks = None,
+        training: object = None,
     ) -> Any:
         """As of a recurrent layer."""
-        return super().__call__(with_states(inputs, initial_state), mask)
+        return super().__call__(with_states(inputs, initial_state), mask, training)
 
     def output_shape(self, *shapes: Shape) -> Shape:
         return self.output_shapes(*shapes)[0]

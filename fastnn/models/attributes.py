@@ -82,20 +82,23 @@ class Guarded(Listed):
     """A class whose attributes without an underscore can be set from outside where they are ``SETTABLE``."""
 
     _INNER = (
-        "FIRST_STREAM SETTABLE UNNAMED called check_layer draft draw_anew evaluate_rows forget_calls given "
-        "going_on is_chain mark moved of_sizes prediction_entry prepared rename rows_of set_weights_at sized "
-        "slots stored_as training_plan validation waiting"
+        "FIRST_STREAM SETTABLE UNNAMED called check_layer composed_kind draft draw_anew evaluate_rows forget_calls "
+        "given going_on has_call is_chain mark moved of_sizes prediction_entry prepared rename rows_of set_weights_at "
+        "shapes_in sized slots stated_shape settle_inside stored_as take_policy "
+        "training_plan validation waiting waits"
     )
     SETTABLE: ClassVar[frozenset[str]] = frozenset()
+    is_chain = False
 
     def __new__(cls, *arguments: Any, **given: Any) -> Self:
         """Refuse a class of a user's whose own training or computation nothing would call."""
-        own = next((name for name in NEVER_CALLED if hasattr(cls, name)), None)
+        own = next((name for name in NEVER_CALLED if hasattr(cls, name) and (name != "call" or cls.is_chain)), None)
         if own:
             if own in ("call", "forward"):
+                told = "a Sequential calls its layers in turn" if own == "call" else "it is named call(self, x)"
                 raise TypeError(
-                    f"{cls.__name__}.{own} would never be called: a model is a graph of layers; call them on "
-                    f"x = Input(shape) in a function that returns Model(x, y)"
+                    f"{cls.__name__}.{own} would never be called: {told}; a class derived from fastnn.Model makes its "
+                    f"graph by call"
                 )
             raise TypeError(
                 f"{cls.__name__}.{own} would never be called: steps of your own are loops around model.gradients and "
@@ -105,14 +108,19 @@ class Guarded(Listed):
         return super().__new__(cls)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in self.SETTABLE or name[0] == "_" or self._is_own(name):
+        if name in self.SETTABLE or name[0] == "_":
             object.__setattr__(self, name, value)
             return
+        if self._is_own(name):
+            self._set_own(name, value)
+            return
         kind = type(self).__name__
+        if name == "layers" and hasattr(type(self), "call"):
+            raise AttributeError(f"{kind}.layers is what the model lists itself; keep yours as self.blocks")
         if name in INSTEAD:
             raise AttributeError(f"{kind}.{name} = {shown(value)} would not act: {INSTEAD[name]}")
         if hasattr(type(self), name):
-            raise AttributeError(f"{kind}.{name} cannot be set")
+            raise AttributeError(f"{kind}.{name} cannot be set: every model has it; keep yours under another name")
         raise unknown_attribute(self, name, sorted(self.SETTABLE))
 
     def __dir__(self) -> list[str]:
@@ -122,6 +130,10 @@ class Guarded(Listed):
         """Whether the attribute belongs to a class that a user derived."""
         own = not type(self).__module__.startswith("fastnn.")
         return own and name not in INSTEAD and name not in _names(type(self))
+
+    def _set_own(self, name: str, value: Any) -> None:
+        """Set an attribute of a class that a user derived."""
+        object.__setattr__(self, name, value)
 
     def _set(self, **values: object) -> None:
         """Set attributes that only the class itself sets."""

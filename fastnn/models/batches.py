@@ -10,7 +10,6 @@ import numpy as np
 
 from fastnn._base.arguments import shown
 from fastnn._base.portions import GivesPortions, Portion
-from fastnn._engine import convert
 from fastnn._engine.data import Given, are_plain, make_rows, own, plain_rows, split_rows, weighted
 from fastnn._engine.sources import Source, gives_batches, may_give_batches
 from fastnn._engine.streams import Stream
@@ -144,7 +143,7 @@ def first_inputs(model: Predicting, stream: Stream, targets: bool = True) -> obj
             _check_pair(batch)
         x = inputs_of(batch)
         if not model.built:
-            convert.sample_shape("x", model.ends[0].split("x", x)[0])
+            model.shapes_in(x)
         return x
 
     return stream.look(check)

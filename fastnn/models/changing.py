@@ -1,7 +1,8 @@
 """Structures change one at a time: models are built, and join layers, by one thread while others wait.
 
 A lock for all models and not one for each: models share layers, and which ones do shows only while they are joined.
-To build takes milliseconds; no code of a user's own runs meanwhile but that of his layers and initialisers.
+To build takes milliseconds; no code of a user's own runs meanwhile but ``call`` and ``build`` of his layers and models,
+and his initialisers.
 """
 
 from __future__ import annotations

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import is_dataclass
 from typing import TYPE_CHECKING
 
 from fastnn import losses, optimizers
 from fastnn import metrics as metric_definitions
 from fastnn._base.arguments import flag, integer, shown
 from fastnn._base.arrays import listed
+from fastnn._base.stored import check_types
 from fastnn._plan.layout import Layout
 from fastnn._plan.tables import factors_at
 from fastnn.layers.base import Layer
@@ -67,6 +69,13 @@ def named_layout(model: Trainable, optimizer: Optimizer | None) -> Layout:
                 item.name = item.name  # which a model has from the user, then
     found: Layout = model.layout.named(parameter_names(model.graph, model.layout))
     return found
+
+
+def check_records(*records: object) -> None:
+    """``TypeError`` for a number of the wrong type in what was chosen, but for the user's own."""
+    for record in records:
+        if is_dataclass(record):
+            check_types(record)
 
 
 def dropout_schedule_of(came: object, optimizer: Optimizer) -> Schedule | None:

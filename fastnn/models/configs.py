@@ -45,8 +45,9 @@ def serialize(model: Model) -> Config:
 def _entry(item: Item, config: dict[str, object]) -> dict[str, object]:
     if isinstance(item, Layer):
         return layer_definitions.serialize(item)
-    kind = "Sequential" if item.is_chain else "Functional"
-    return {"module": "fastnn.models", "class_name": kind, "config": config, "registered_name": None}
+    kind, own = "Sequential" if item.is_chain else "Functional", item.composed_kind
+    registered = None if item.is_chain or own == "Model" else own  # for readers alone: the graph says what it does
+    return {"module": "fastnn.models", "class_name": kind, "config": config, "registered_name": registered}
 
 
 def _config(model: Model, shared: dict[int, int]) -> dict[str, object]:

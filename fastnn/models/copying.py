@@ -16,7 +16,8 @@ from fastnn.models.network import Network
 
 MADE_ANEW = (
     *("_store", "_state", "_graph", "_layout", "_inner", "_new", "_read_by", "_predictors"),
-    *("_plans", "_drawn_up", "_edges", "_built_here", "_loops", "_singles", "_frozen"),
+    *("_plans", "_drawn_up", "_edges", "_built_here", "_loops", "_singles", "_frozen", "_calls_made", "_waits"),
+    "_composition",
 )
 
 

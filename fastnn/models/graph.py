@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from fastnn._base.reprs import counted
 from fastnn.layers.base import Layer
+from fastnn.layers.composition import Composition
 from fastnn.layers.edges import Call, Edge
 from fastnn.layers.input import InputLayer
 
@@ -117,7 +118,7 @@ class _Walk:
         waiting: list[tuple[Edge, bool]] = [(edge, False)]
         while waiting:
             edge, whole = waiting.pop()
-            call = edge.call
+            call = resolved(edge)
             if whole:
                 if call not in self._done:
                     self._done.add(call)
@@ -137,13 +138,24 @@ class _Walk:
 
     def source(self, edge: Edge) -> Item:
         """What makes an edge in this graph: of its inputs that is a layer that only states their shape."""
-        found: Item = self.inputs.get(edge, edge.call.item)
+        found: Item = self.inputs[edge] if edge in self.inputs else resolved(edge).item
         return found
 
     def meet(self, item: Item, rank: int) -> None:
         """List an item, when it is met for the first time."""
         self.rank.setdefault(id(item), rank)
         self.items.setdefault(id(item), item)
+
+
+def resolved(edge: Edge) -> Call:
+    """The call that made an edge; that of a composed layer becomes the call of its model here."""
+    call = edge.call
+    if isinstance(call.item, Composition):
+        from fastnn.models.composed import model_of
+
+        call.item = model_of(call.item)
+        call.item.read_by(call.outputs)
+    return call
 
 
 def _source(edge: Edge, number: int) -> InputLayer:

@@ -6,8 +6,7 @@ are compiled once and kept.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 from fastnn import _kernels
 from fastnn._base.keywords import refuse
@@ -15,21 +14,23 @@ from fastnn._base.types import DtypeLike, StrPath
 from fastnn._engine.state import attribute
 from fastnn.callbacks import History
 from fastnn.layers.edges import Edge, Edges
+from fastnn.models.deferred import Deferred
 from fastnn.models.fitting import Fitting
 from fastnn.models.graph import Graph, trace
-from fastnn.models.signatures import Typed
-from fastnn.models.structure import Structure
+from fastnn.models.structure import Structure, check_outputs, ends_of
 
 STOPS = {"stop_evaluating", "stop_predicting", "stop_training"}  # what callbacks set
 
 
-class Model(Typed):
+class Model(Deferred):
     """A graph of layers, from its inputs to its outputs.
 
     Parameters
     ----------
     inputs, outputs : edges (see :func:`fastnn.Input`): one, a list, or a dict by name. Data come and go in the same
-        form; a dict by the names of the input layers, or of the layers that make the outputs, is always taken.
+        form; a dict by the names of the input layers, or of the layers that make the outputs, is always taken. A class
+        with ``call(self, inputs)`` makes its outputs there, of layers that are its attributes, and takes neither: see
+        docs/models.md.
     dtype : ``"float32"``, ``"float64"`` or ``"mixed_bfloat16"``, of parameters and computation: :attr:`dtype_policy`.
     seed : whole number from which everything random follows (initial parameters, the order of rows, dropout);
         None draws one, found as ``model.seed``.
@@ -74,8 +75,8 @@ class Model(Typed):
 
     def __init__(
         self,
-        inputs: Edges,
-        outputs: Edges,
+        inputs: Edges | None = None,
+        outputs: Edges | None = None,
         *,
         dtype: DtypeLike = "float32",
         seed: int | None = None,
@@ -87,10 +88,16 @@ class Model(Typed):
         if unknown:
             refuse("Model", unknown, ("inputs", "outputs", "dtype", "seed", "backend", "name", "trainable"))
         self._begin(dtype, seed, backend, name)
-        graph = trace(_edges("inputs", inputs), _edges("outputs", outputs))
-        _check_outputs(outputs, graph.outputs)
-        self._settle(graph)
-        self._ends = _find_ends(graph, inputs, outputs)
+        if inputs is None and not self.has_call():
+            raise TypeError(f"{type(self).__name__} needs inputs and outputs, or a class with call(self, inputs)")
+        if self.has_call():
+            if inputs is not None or outputs is not None:
+                raise TypeError(f"{type(self).__name__} has call, which makes its outputs; call super().__init__()")
+        else:
+            graph = trace(_edges("inputs", inputs), _edges("outputs", outputs))
+            check_outputs(outputs, graph.outputs)
+            self._settle(graph)
+            self._ends = ends_of(graph, inputs, outputs)
         if trainable is not True:
             self.trainable = trainable
 
@@ -116,11 +123,6 @@ class Model(Typed):
     def draft(self, graph: Graph, ends: tuple[Structure, Structure]) -> None:
         """Have a graph, and no parameters yet: :meth:`settle_in` gives them."""
         self._graph, self._ends = graph, ends
-
-    @property
-    def ends(self) -> tuple[Structure, Structure]:
-        """How inputs and outputs are handed in and out."""
-        return self._ends
 
     @property
     def output_names(self) -> list[str]:
@@ -156,28 +158,3 @@ def _edges(argument: str, came: object) -> list[Edge]:
     if twice is not None:
         raise ValueError(f"{twice!r} is among the {argument} twice; leave one out")
     return list(listed)
-
-
-def _find_ends(graph: Graph, inputs: object, outputs: object) -> tuple[Structure, Structure]:
-    sources = tuple(str(source.name) for source in graph.sources)
-    makers = tuple(edge.name for edge in graph.outputs)
-    return _structure("inputs", inputs, sources), _structure("outputs", outputs, makers)
-
-
-def _structure(kind: str, given: Any, names: tuple[str, ...]) -> Structure:
-    form = "dict" if isinstance(given, Mapping) else "list" if isinstance(given, list | tuple) else "one"
-    if form == "dict":
-        names = tuple(map(str, given))
-    return Structure(kind, names, form)
-
-
-def _check_outputs(given: object, outputs: Sequence[Edge]) -> None:
-    """``ValueError`` when two outputs would have the name of the layer that makes both."""
-    makers = [edge.call.item for edge in outputs]
-    names = [(id(item), edge.name) for item, edge in zip(makers, outputs, strict=True)]
-    twice = next((item for i, item in enumerate(makers) if names[i] in names[:i]), None)
-    if twice is not None and not isinstance(given, Mapping):
-        raise ValueError(
-            f"two outputs would have one name, that of {twice!r}, which makes both; give outputs as a dict "
-            f"{{name: edge}}"
-        )

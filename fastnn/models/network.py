@@ -21,7 +21,7 @@ from fastnn.layers import freezing
 from fastnn.layers.base import Layer
 from fastnn.layers.edges import Call, Edge, edges_in
 from fastnn.layers.parameter import Parameter
-from fastnn.models import changing
+from fastnn.models import changing, parts
 from fastnn.models.graph import Flat, Graph, flatten
 from fastnn.models.naming import check_names, name_items
 from fastnn.models.outline import Outline
@@ -55,7 +55,7 @@ class Network(Outline):
         self._trainable = True
         self._given: list[np.ndarray] | None = None  # initial weights that need not be drawn
         self._have_store()
-        self.seed = new_seed() if seed is None else seed
+        self._has_own_seed, self.seed = seed is not None, new_seed() if seed is None else seed
         self.rename(self.UNNAMED)
         if name is not None:
             self.name = name
@@ -162,6 +162,7 @@ class Network(Outline):
     @changing.one_at_a_time
     def _settle(self, graph: Graph) -> None:
         """Have a graph: give its layers names and places; an error changes nothing."""
+        parts.have_policy(self, graph.models())
         flat = flatten(graph, self._trainable)
         layout = self._lay_out(graph, flat)
         for layer in flat.layers:
@@ -177,6 +178,7 @@ class Network(Outline):
         self._graph, self._new, self._inner = graph, new, graph.models()
         self._join(store)
         self._drop_plans()
+        parts.settle(self, graph.models())
         self._layout = self._placed(layout)  # last: another thread takes a model that has one for ready
 
     def sketch(self) -> Layout:

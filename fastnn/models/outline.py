@@ -77,6 +77,11 @@ class Outline(Weights):
         """Whether the model is built, or can be at any time."""
         return self.built
 
+    @property
+    def composed_kind(self) -> str:
+        """Name of the class, or of a composed layer's that the model stands for."""
+        return type(self).__name__
+
     def get_layer(self, name: str | None = None, index: int | None = None) -> AnyLayer:
         """The layer of a name, or at a place among :attr:`layers`; a name may be that of a model inside this one.
 
@@ -213,7 +218,7 @@ class Outline(Weights):
             shapes = (
                 f"{self._layout.input_shape} -> {self._layout.output_shape}, {counted(self.count_params(), 'param')}"
             )
-        return f"<{type(self).__name__} of {counted(len(self.layers), 'layer')}, {shapes}>"
+        return f"<{self.composed_kind} of {counted(len(self.layers), 'layer')}, {shapes}>"
 
 
 def _one_or_all(shapes: list[AnyShape]) -> AnyShape | Any:

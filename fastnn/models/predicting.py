@@ -81,6 +81,10 @@ class Predicting(OwnLoops):
         listeners.introduce(self, {"epochs": 1, "steps": -(-n // size)})
         return self.ends[1].join(inference.predict(self._state, inputs, size, entry, module, listeners))
 
+    def shapes_in(self, x: Any) -> Any:
+        """The shape of a sample in data, as a model that has none yet takes it."""
+        raise NotImplementedError
+
     def _predict_batches(self, x: object, steps: int | None, backend: str | None, listeners: Listeners) -> Outputs:
         with batches.for_predict(self, x, steps) as stream:
             stream.begin()
@@ -119,6 +123,8 @@ class Predicting(OwnLoops):
         not change.
         """
         if type(x) is not np.ndarray and is_edges(x):
+            if training is not True and is_edges(training):
+                raise TypeError(f"{self!r} takes its inputs as one argument, a list or dict of edges; got several")
             return self.called(x)
         if training is False or not flag("training", training):
             return self._predicted(x)

@@ -12,7 +12,7 @@ import numpy as np
 from fastnn._base.arrays import listed
 from fastnn._base.keywords import refuse
 from fastnn._base.types import AnyLayer, DataLike, DtypeLike, Verbose
-from fastnn._engine import convert, exclusive
+from fastnn._engine import exclusive
 from fastnn.callbacks.base import CallbacksLike
 from fastnn.errors import NotReadyError
 from fastnn.layers.base import Layer
@@ -236,7 +236,7 @@ class Sequential(Model):
 
     def take_down(self) -> None:
         """Be not built; layers that got their weights here lose them."""
-        if self._layout is None:
+        if self._graph is None:
             return
         for layer in self._new:
             layer.stand(None)
@@ -260,7 +260,7 @@ class Sequential(Model):
     def built_for(self, x: object) -> Iterator[None]:
         waiting = not self.built
         if waiting:
-            self._build(convert.sample_shape("x", self.ends[0].split("x", x)[0]))
+            self._build(self.shapes_in(x))
         try:
             yield
         except BaseException:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from fastnn._base.reprs import cut
 from fastnn.layers.base import Layer
+from fastnn.layers.composition import composes
 from fastnn.layers.edges import Edge
 from fastnn.layers.input import InputLayer
 from fastnn.layers.parameter import Shape
+from fastnn.models import parts
 from fastnn.models.model import Model
 from fastnn.models.naming import check_names
 from fastnn.models.policies import check_models
@@ -23,6 +25,10 @@ def item_of(came: object) -> Item:
     """What a user put into the list: a layer, a model, or the edge of an input for its layer."""
     if isinstance(came, Edge) and isinstance(came.call.item, InputLayer):
         return came.call.item
+    if isinstance(came, Layer) and composes(type(came)):
+        from fastnn.models.composed import Composed
+
+        return Composed.of(came)
     if not isinstance(came, Layer | Model):
         raise TypeError(f"a model takes layers of fastnn.layers, got {cut(' '.join(repr(came).split()))}")
     return came
@@ -43,6 +49,7 @@ def check(model: Sequential, items: Sequence[Item]) -> None:
         if isinstance(item, Layer):
             model.check_layer(item)
         else:
+            parts.have_policy(model, [item])
             check_models(model.dtype_policy, [item])
     check_names(items)
 
@@ -59,4 +66,6 @@ def shape_of(items: Sequence[Item]) -> Shape | None:
     first = items[0]
     if isinstance(first, Layer):
         return first.input_shape
-    return first.layout.input_shape if first.built else shape_of(first.items)
+    if first.built:
+        return first.layout.input_shape
+    return shape_of(first.items) if first.is_chain else first.stated_shape

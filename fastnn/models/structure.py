@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from fastnn._base.arguments import nearest, shown
+
+if TYPE_CHECKING:
+    from fastnn.layers.edges import Edge
+    from fastnn.models.graph import Graph
 
 Made = TypeVar("Made")
 
@@ -71,3 +75,29 @@ class Structure:
         if missing and not optional:
             raise ValueError(f"{argument} lacks {missing[0]!r}; the {self.kind} are {', '.join(self.names)}")
         return [came.get(name) for name in self.names]
+
+
+def ends_of(graph: Graph, inputs: object, outputs: object) -> tuple[Structure, Structure]:
+    """How inputs and outputs are handed in and out, as a user gave the edges."""
+    sources = tuple(str(source.name) for source in graph.sources)
+    makers = tuple(edge.name for edge in graph.outputs)
+    return _structure("inputs", inputs, sources), _structure("outputs", outputs, makers)
+
+
+def _structure(kind: str, given: Any, names: tuple[str, ...]) -> Structure:
+    form = "dict" if isinstance(given, Mapping) else "list" if isinstance(given, list | tuple) else "one"
+    if form == "dict":
+        names = tuple(map(str, given))
+    return Structure(kind, names, form)
+
+
+def check_outputs(given: object, outputs: Sequence[Edge]) -> None:
+    """``ValueError`` when two outputs would have the name of the layer that makes both."""
+    makers = [edge.call.item for edge in outputs]
+    names = [(id(item), edge.name) for item, edge in zip(makers, outputs, strict=True)]
+    twice = next((item for i, item in enumerate(makers) if names[i] in names[:i]), None)
+    if twice is not None and not isinstance(given, Mapping):
+        raise ValueError(
+            f"two outputs would have one name, that of {twice!r}, which makes both; give outputs as a dict "
+            f"{{name: edge}}"
+        )

@@ -9,6 +9,8 @@ import numpy as np
 
 from fastnn._base.arguments import integer
 from fastnn._base.reprs import cut
+from fastnn.layers.base import Layer
+from fastnn.models.naming import snake_case
 
 if TYPE_CHECKING:
     from fastnn.models.graph import Item
@@ -37,12 +39,13 @@ def summary(model: Model, line_length: int | None = None) -> str:
 
 def _layers(model: Model) -> list[str]:
     if not model.knows_shape:
-        named = [(str(i), f"{x.name} ({type(x).__name__})", _settings(x)) for i, x in enumerate(model.layers)]
+        names = [f"{x.name or snake_case(kind_of(x))} ({kind_of(x)})" for x in model.layers]
+        named = [(str(i), names[i], _settings(x)) for i, x in enumerate(model.layers)]
         return [*table([("#", "Layer (type)", "Settings"), *named]), "not built: the input's shape is not known"]
     graph, header = model.graph, ["#", "Layer (type)", "Output Shape", "Param #", "Settings"]
     rows = []
     for index, item in enumerate(model.layers):
-        kind = f"{item.name} ({type(item).__name__})"
+        kind = f"{item.name} ({kind_of(item)})"
         shapes = ", ".join(str(edge.shape) for edge in graph.edges_of(item))
         rows.append([str(index), kind, shapes, f"{item.count_params():,}", _settings(item)])
     if not graph.is_chain:
@@ -52,6 +55,11 @@ def _layers(model: Model) -> list[str]:
     lines = table([header, *rows], right=(0, 3))
     shapes = ", ".join(shape(sizes) for sizes in model.layout.input_shapes)
     return [*lines, lines[1], f"Input shape: {shapes}", *_totals(model), *_rounded(model)]
+
+
+def kind_of(item: Item) -> str:
+    """The class of a layer or model in words."""
+    return type(item).__name__ if isinstance(item, Layer) else item.composed_kind
 
 
 def _totals(model: Model) -> list[str]:

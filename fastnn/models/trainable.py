@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import is_dataclass, replace
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
 
 from fastnn import metrics as metric_definitions
 from fastnn._base.keywords import refuse_for
-from fastnn._base.stored import check_types
 from fastnn._engine import exclusive
 from fastnn._engine.compiled import Compiled, Metrics, Trainee, sizes_of
 from fastnn._engine.pace import BATCH_SIZE
@@ -185,31 +184,29 @@ class Trainable(Copying):
         if unknown:
             refuse_for(Trainable.compile, unknown)
         choices.check_ways(run_eagerly, steps_per_execution, jit_compile, auto_scale_loss)
-        outputs = self.ends[1]
         exclusive.check_idle(self.store, "compile")
+        optimizer = choices.optimizer_of(self, optimizer)
+        dropping = choices.dropout_schedule_of(dropout_schedule, optimizer)
+        choices.check_records(optimizer, dropping)
+        self._choose(loss, metrics, weighted_metrics, loss_weights)
+        self._state.begin_with(optimizer)
+        self._state.dropout_schedule = dropping
+        self._drop_plans()
+
+    def _choose(self, loss: Any, metrics: Any, weighted_metrics: Any, loss_weights: Any) -> None:
+        """Have losses and metrics; an error changes nothing."""
+        outputs = self.ends[1]
         chosen, factors = choices.losses_of(outputs, loss), choices.factors_of(outputs, loss_weights)
         made = [
             choices.metrics_of(outputs, "metrics", metrics),
             choices.metrics_of(outputs, "weighted_metrics", weighted_metrics),
         ]
-        optimizer = choices.optimizer_of(self, optimizer)
-        dropping = choices.dropout_schedule_of(dropout_schedule, optimizer)
-        for record in (
-            optimizer,
-            dropping,
-            *chosen,
-            *(metric for group in made for entry in group for metric in entry),
-        ):
-            if is_dataclass(record):  # but for the user's own
-                check_types(record)
+        choices.check_records(*chosen, *(metric for group in made for entry in group for metric in entry))
         self._reduction = choices.reduction_of(chosen, factors)
         weights = None if all(factor == 1 for factor in factors) else factors
         single = len(outputs.names) == 1
         told = [group[0] if single else group for group in made]
         self._decide(chosen, weights[0] if weights and single else weights, *told)
-        self._state.begin_with(optimizer)
-        self._state.dropout_schedule = dropping
-        self._drop_plans()
 
     # -- what the engine gets -------------------------------------------------------------------
 

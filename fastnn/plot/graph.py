@@ -9,6 +9,7 @@ import numpy as np
 
 from fastnn._base.arguments import shown
 from fastnn.models.model import Model
+from fastnn.models.summary import kind_of
 from fastnn.plot import style
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def _boxes(model: Model, show_shapes: bool) -> list[Box]:
 
 def _texts(item: Item, edges: Sequence[Edge], show_shapes: bool) -> list[str]:
     activation = getattr(getattr(item, "activation", None), "name", "linear")
-    kind = type(item).__name__ + (f" {activation}" if activation != "linear" else "")
+    kind = kind_of(item) + (f" {activation}" if activation != "linear" else "")
     shapes = [", ".join(str(edge.shape) for edge in edges)] if show_shapes else []
     return [style.shown(item.name, 22), style.shown(kind, 24), *(style.shown(text, 26) for text in shapes)]
 

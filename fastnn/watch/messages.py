@@ -7,6 +7,8 @@ import re
 import time
 from typing import TYPE_CHECKING
 
+from fastnn.models.summary import kind_of
+
 if TYPE_CHECKING:
     from fastnn._base.types import Config
     from fastnn.models.model import Model
@@ -20,7 +22,7 @@ def setup(model: Model, params: Config, settings: dict[str, str]) -> dict[str, o
     for item in model.layers:
         activation = getattr(getattr(item, "activation", None), "name", "")
         shapes = ", ".join(_shape(edge.sizes) for edge in model.graph.edges_of(item))
-        layers.append([item.given_name or type(item).__name__, shapes, f"{item.count_params():,}", activation])
+        layers.append([item.given_name or kind_of(item), shapes, f"{item.count_params():,}", activation])
     told = settings | {
         "input": ", ".join(map(_shape, model.layout.input_shapes)),
         "parameters": f"{model.count_params():,} in {model.dtype.name}",

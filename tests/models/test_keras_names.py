@@ -236,15 +236,6 @@ def test_arguments_of_layers_that_change_nothing_pass():
     assert layers.InputLayer((4,)) == layers.InputLayer(4)
 
 
-class WithCall(layers.Layer):
-    def __init__(self, units=3):
-        super().__init__()
-        self.units = units
-
-    def call(self, x):
-        return x
-
-
 class WithTrainStep(Sequential):
     def train_step(self, data):
         return {}
@@ -258,7 +249,6 @@ class Derived(Dense):
 
 
 def test_classes_whose_own_computation_would_not_run_are_refused():
-    refused(WithCall, TypeError, ("WithCall has call and no backward", "Add backward", "Lambda"))
     refused(WithTrainStep, TypeError, ("WithTrainStep.train_step", "never be called", "callbacks"))
 
 
