@@ -60,9 +60,15 @@ COMMON = ["-O3", "-g0", "-ffp-contract=off", "-fno-math-errno", "-fvisibility=hi
 VECTORS = ["-fvect-cost-model=dynamic"]
 SMALLER = [["-O2", *VECTORS], ["-O2"]]
 UNWOUND = ["-fno-asynchronous-unwind-tables"]  # nothing is thrown through C, whose tables would be 0.1 MB
+# Functions of one name, of which there is one a set of kernels, stand side by side in the module. Deflate, which sees
+# 32 KB behind it, then finds in each what it has seen of the others: the module takes a ninth less of a wheel.
+SECTIONS = ["-ffunction-sections"]
+SORTED = "SECTIONS { .text.sorted : { *(SORT_BY_NAME(.text.*)) } } INSERT AFTER .text;\n"
 # Of what Cython writes; by -O2 it is 6 % smaller than by -O3, and as fast. By -Os it is a third smaller, and a
 # predictor takes a sixth longer for a row; without alignment a twentieth, and a tenth longer.
 GENERATED = ["-O2", "-Wno-unused-function", "-Wno-unused-parameter"]
+# What is unlikely there are errors: they are compiled for size and stand apart, 8 % of it.
+UNLIKELY = ["--param=builtin-expect-probability=100"]
 AVX512 = [f"-mavx512{part}" for part in ("f", "dq", "vl", "bw", "cd")]
 ISAS = {
     "x86": {
@@ -102,7 +108,7 @@ class BuildNative(build_ext):
                 use_clang_cl(self.compiler, self.plat_name)
             self._harden(ext)
             ext.extra_objects = self._compile_all()
-            generated = [*self.hardened, *self.guards, *GENERATED, *self.unwound]
+            generated = [*self.hardened, *self.guards, *GENERATED, *self.unwound, *self.unlikely]
             ext.extra_compile_args = self._spelt([*COMMON, *generated, *_last()])
             super().build_extension(ext)
         except Exception as error:  # whatever goes wrong, the pure Python backends still work
@@ -137,7 +143,7 @@ class BuildNative(build_ext):
 
     def _harden(self, ext):
         """Choose what this compiler and linker know of flags that make faults harmless, and leave no path of here."""
-        self.guards, self.hardened, self.smaller, self.unwound = [], [], ["-O2"], []
+        self.guards, self.hardened, self.smaller, self.unwound, self.unlikely = [], [], ["-O2"], [], []
         if self.is_cl:  # guards stacks and forbids memory that is written and run by itself
             return
         self.compiler.linker_so = [flag for flag in self.compiler.linker_so if not flag.startswith(RUNPATHS)]
@@ -150,9 +156,17 @@ class BuildNative(build_ext):
             self.guards = GUARDS if self._knows(source, GUARDS) else []
             self.smaller = next((flags for flags in SMALLER if self._knows(source, flags)), [])
             self.unwound = UNWOUND if self._knows(source, UNWOUND) else []
+            self.unlikely = UNLIKELY if self._knows(source, UNLIKELY) else []
             self.smaller = [*self.smaller, *self.unwound]
             self.hardened = next((flags for flags in HARDENED if self._knows(source, flags)), [])
             ext.extra_link_args = [flag for flags in LINKED if self._knows(source, [], flags) for flag in flags]
+            script = Path(self.build_temp, "sorted.ld")
+            script.parent.mkdir(parents=True, exist_ok=True)
+            script.write_text(SORTED)
+            by_name = [f"-Wl,-T,{script}"]
+            if self._knows(source, SECTIONS, by_name):
+                self.smaller += SECTIONS
+                ext.extra_link_args += by_name
 
     def _knows(self, source, flags, linked=None):
         folder = str(source.parent)
@@ -166,7 +180,8 @@ class BuildNative(build_ext):
 
     def _compile_all(self):
         family = FAMILY.get(machine(self.plat_name), "other")
-        jobs = [(name, self.guards) for name in (*BASELINE, SYSTEMS.get(sys.platform, POSIX))]
+        baseline = [*self.guards, *(flag for flag in self.smaller if flag not in UNWOUND)]
+        jobs = [(name, baseline) for name in (*BASELINE, SYSTEMS.get(sys.platform, POSIX))]
         kinds = {"f32": self.smaller, "f64": [flag for flag in self.smaller if flag not in VECTORS]}
         isas = ISAS[family].items()
         jobs += [(f"isa_{isa}_{kind}", [*of, *flags]) for isa, flags in isas for kind, of in kinds.items()]

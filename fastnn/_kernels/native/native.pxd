@@ -242,9 +242,7 @@ cdef extern from *:
     const char *FNN_COMPILER
 
 cdef extern from "c/layout.h":
-    ctypedef struct fnn_layout_entry:
-        const char *group
-        const char *name
-        int64_t value, size
-    const fnn_layout_entry fnn_layouts[]
-    const fnn_layout_entry fnn_codes[]
+    ctypedef struct fnn_layout:
+        int32_t value, size
+    const char fnn_layout_names[]
+    const fnn_layout fnn_layouts[]

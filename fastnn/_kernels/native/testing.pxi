@@ -1,26 +1,27 @@
 # Single kernels and what was compiled, for tests and benches; a part of native.pyx.
 
 
+cdef _names():
+    return [line.split() for line in (<bytes>fnn_layout_names).decode().splitlines()]
+
+
 def layouts():
     """Structs as compiled: ``{struct: (size, {field: (offset, size)})}``."""
-    found, fields, i = {}, {}, 0
-    while fnn_layouts[i].group != NULL:
-        name = fnn_layouts[i].name.decode()
-        if name:
-            fields[name] = fnn_layouts[i].value, fnn_layouts[i].size
-        else:
-            found[fnn_layouts[i].group.decode()], fields = (fnn_layouts[i].value, fields), {}
-        i += 1
+    found, fields = {}, {}
+    for i, (group, *name) in enumerate(_names()):
+        if not name:
+            found[group], fields = (fnn_layouts[i].value, fields), {}
+        elif not name[0].startswith("FNN_"):
+            fields[name[0]] = fnn_layouts[i].value, fnn_layouts[i].size
     return found
 
 
 def codes():
     """Enums of plan.h as compiled: ``{enum: {name: value}}``, names without their prefix."""
-    found, i = {}, 0
-    while fnn_codes[i].group != NULL:
-        name = fnn_codes[i].name.decode().removeprefix("FNN_").removeprefix("CLIP_")
-        found.setdefault(fnn_codes[i].group.decode(), {})[name] = fnn_codes[i].value
-        i += 1
+    found = {}
+    for i, (group, *name) in enumerate(_names()):
+        if name and name[0].startswith("FNN_"):
+            found.setdefault(group, {})[name[0].removeprefix("FNN_").removeprefix("CLIP_")] = fnn_layouts[i].value
     return found
 
 

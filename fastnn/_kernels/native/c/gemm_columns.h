@@ -13,12 +13,12 @@ ALWAYS_INLINE int most_rows(const int vecs, const int ragged, const int from) {
 
 #define TILE_CASE(r)                                                                                                   \
     case r:                                                                                                            \
-        if (r <= most) tile(g, i, j, last, r <= most ? r : 1, vecs, ragged, from);                                     \
+        if (r <= most) tile_at(g, &at, i, j, last, r <= most ? r : 1, vecs, ragged, from);                             \
         break;
 
 #define LEAST_EVEN 7 /* rows, of even_one */
 #define EVEN_CASE(r)                                                                                                   \
-    case r: tile(g, i, j, LANES, r, 1, 0, EVEN); break;
+    case r: tile_at(g, &at, i, j, LANES, r, 1, 0, EVEN); break;
 
 /* All rows of C in columns [j, j + width of the tile), in tiles of nearly the same height: the sums of a low one would
  * wait for each other. */
@@ -26,6 +26,7 @@ ALWAYS_INLINE void columns(const product *g, int64_t j, int last, const int vecs
     const int most = most_rows(vecs, ragged, from);
     const uint32_t m = (uint32_t)g->m, tiles = (m + (uint32_t)most - 1) / (uint32_t)most;
     const uint32_t low = tiles > 1 ? m / tiles : m, high = tiles > 1 ? m % tiles : 0;
+    corner at = corner_at(g, 0, j, from);
     int64_t i = 0;
     for (uint32_t t = 0; t < tiles; t++) {
         const uint32_t rows = low + (t < high);
@@ -43,6 +44,7 @@ ALWAYS_INLINE void columns(const product *g, int64_t j, int last, const int vecs
             TILE_CASE(11)
             TILE_CASE(12)
         }
+        go_below(&at, rows, from);
         i += rows;
     }
 }
@@ -59,7 +61,8 @@ static product rows_below(const product *g, int64_t i) {
 ALWAYS_INLINE int64_t tall_rows(const product *g, int64_t j, int last, const int rows, const int ragged,
                                 const int from) {
     int64_t i = 0;
-    for (; i + rows <= g->m; i += rows) tile(g, i, j, last, rows, 1, ragged, from);
+    corner at = corner_at(g, 0, j, from);
+    for (; i + rows <= g->m; i += rows, go_below(&at, rows, from)) tile_at(g, &at, i, j, last, rows, 1, ragged, from);
     return i;
 }
 
@@ -98,6 +101,7 @@ static int even_one(const product *g, int64_t j) {
     const int64_t line = g->parts->line, tiles = (line + EVEN_ROWS - 1) / EVEN_ROWS;
     if (line < LEAST_EVEN || line < LEAST_EVEN * tiles) return 0;
     const int64_t low = line / tiles, high = line % tiles;
+    corner at = corner_at(g, 0, j, EVEN);
     for (int64_t i = 0, t = 0; i < g->m; t = t + 1 < tiles ? t + 1 : 0) {
         const int64_t rows = low + (t < high);
         switch (rows) {
@@ -108,6 +112,7 @@ static int even_one(const product *g, int64_t j) {
             EVEN_CASE(11)
             EVEN_CASE(12)
         }
+        go_below(&at, rows, EVEN);
         i += rows;
     }
     return 1;

@@ -97,6 +97,49 @@ enum { WORDS = 8 }; /* beside one of them: A and B are words, each two numbers o
 #endif
 enum { SHARDS_KEPT = 64 }; /* sums that wait to be added: one for each bit of a number of shards */
 
+/* Where a tile begins, and the steps from one number to the next. What all tiles of some columns share is worked out
+ * once: in each of them it would be a fifth of its code. */
+typedef struct {
+    const real *a, *b, *start;
+    real *c;
+    const int64_t *a_rows;
+    int64_t k, a_row, a_column, b_row, start_row, c_row, segments, a_segment, b_segment, planes, a_plane, b_plane;
+} corner;
+
+/* A row of zeros to start from is loaded as quickly as registers are cleared, and the code is that of any other start.
+ */
+static const real no_start[FLAT_VECS * LANES];
+
+ALWAYS_INLINE corner corner_at(const product *g, int64_t i, int64_t j, const int from) {
+    const int of = from & FROM, dense = of == PACKED || of == SHARDED, anywhere = of == SCATTERED || of == EVEN;
+    const parts *p = of == SHARDED ? NULL : g->parts;
+    corner t = {.a = g->a + (anywhere ? 0 : i * (dense ? 1 : g->a_row)),
+                .b = g->b + j,
+                .start = g->start ? g->start + i * g->start_row + j : no_start,
+                .c = g->c + i * g->c_row + j,
+                .a_rows = anywhere ? g->parts->a_rows + i : NULL,
+                .k = g->k,
+                .a_row = dense ? 1 : g->a_row,
+                .a_column = anywhere ? 1 : g->a_column,
+                .b_row = g->b_row,
+                .start_row = g->start ? g->start_row : 0,
+                .c_row = g->c_row,
+                .segments = p ? p->segments : 1,
+                .planes = anywhere ? p->planes : 1};
+    if (p) t.a_segment = p->a_segment, t.b_segment = p->b_segment;
+    if (anywhere) t.a_plane = p->a_plane, t.b_plane = p->segments * p->b_segment;
+    return t;
+}
+
+/* The corner below `rows` rows. */
+ALWAYS_INLINE void go_below(corner *t, int64_t rows, const int from) {
+    if ((from & FROM) == SCATTERED || from == EVEN)
+        t->a_rows += rows;
+    else
+        t->a += rows * t->a_row;
+    t->start += rows * t->start_row, t->c += rows * t->c_row;
+}
+
 /* How many numbers of C follow the first row's vectors of a tile. */
 ALWAYS_INLINE int64_t numbers_behind(const product *g, int64_t i, int64_t j, int vecs) {
     return (g->m - i) * g->n - j - vecs * LANES;
@@ -129,9 +172,9 @@ static __attribute__((noinline)) void move_sums(const product *g, int64_t i, int
 }
 
 /* The same of a tile of one row, which predictions of single rows are made of: from where the sums are. */
-ALWAYS_INLINE void store_row(const product *g, int64_t i, int64_t j, int last, const int vecs, const int ragged,
-                             vf (*sum)[FLAT_VECS]) {
-    real *c = g->c + i * g->c_row + j;
+ALWAYS_INLINE void store_row(const product *g, const corner *t, int64_t i, int64_t j, int last, const int vecs,
+                             const int ragged, vf (*sum)[FLAT_VECS]) {
+    real *c = t->c;
     const int add = g->add, whole = !ragged || last == LANES || all_spill(g, i, j, 1, vecs);
 #pragma GCC unroll 8
     for (int v = 0; v < vecs; v++) {
@@ -146,16 +189,16 @@ ALWAYS_INLINE void store_row(const product *g, int64_t i, int64_t j, int last, c
  *
  * Design: whole vectors go to C; what is more to do is done by one function for all tiles, from memory, for in each of
  * them it would be most of their code. */
-ALWAYS_INLINE void store_tile(const product *g, int64_t i, int64_t j, int last, const int rows, const int vecs,
-                              const int ragged, vf (*sum)[FLAT_VECS]) {
+ALWAYS_INLINE void store_tile(const product *g, const corner *t, int64_t i, int64_t j, int last, const int rows,
+                              const int vecs, const int ragged, vf (*sum)[FLAT_VECS]) {
     if (rows == 1) {
-        store_row(g, i, j, last, vecs, ragged, sum);
+        store_row(g, t, i, j, last, vecs, ragged, sum);
         return;
     }
     real sums[MOST_TILE * LANES];
     const int moves = g->add || (ragged && last < LANES && !all_spill(g, i, j, rows, vecs));
-    real *to = moves ? sums : g->c + i * g->c_row + j;
-    ptrdiff_t step = moves ? vecs * LANES : (ptrdiff_t)g->c_row;
+    real *to = moves ? sums : t->c;
+    ptrdiff_t step = moves ? vecs * LANES : (ptrdiff_t)t->c_row;
     __asm__("" : "+r"(step)); /* is not known, or GCC would write the stores once more for the one that it knows */
 #pragma GCC unroll 24
     for (int r = 0; r < rows; r++, to += step)
@@ -164,71 +207,79 @@ ALWAYS_INLINE void store_tile(const product *g, int64_t i, int64_t j, int last, 
     if (moves) move_sums(g, i, j, last, rows, vecs, sums);
 }
 
+/* The next tile's columns, to their last; hardware does not see rows that are far apart. */
+ALWAYS_INLINE void fetch_ahead(const real *b, const int vecs) {
+#pragma GCC unroll 8
+    for (int v = 1; v <= vecs; v++) __builtin_prefetch(b + TILE_WIDTH + v * LANES - 1);
+}
+
 /* sum += A @ B of a tile, for one number of k. */
-ALWAYS_INLINE void sum_step(const product *g, const real *a, const real *b, const int64_t *row_at, int last,
+ALWAYS_INLINE void sum_step(const corner *t, const real *a, const real *b, const int64_t *row_at, int last,
                             const int rows, const int vecs, const int ragged, const int how, vf (*sum)[FLAT_VECS]) {
     const int from = how & FROM, words = how & WORDS;
-    const int64_t a_row = from == PACKED || from == SHARDED ? 1 : g->a_row;
     vf row[FLAT_VECS];
 #pragma GCC unroll 8
     for (int v = 0; v < vecs; v++) row[v] = load_part(b + v * LANES, ragged && v == vecs - 1, last);
 #pragma GCC unroll 24
     for (int r = 0; r < rows; r++) {
-        const real *at = a + (from == SCATTERED ? row_at[r] : r * a_row);
+        const real *at = a + (from == SCATTERED ? row_at[r] : r * t->a_row);
         const vf number = words ? vf_bits(vi_set1(*(const integer_anywhere *)at)) : vf_set1(*at);
 #pragma GCC unroll 8
         for (int v = 0; v < vecs; v++)
             sum[r][v] = words ? vf_pairs(number, row[v], sum[r][v]) : vf_fma(number, row[v], sum[r][v]);
     }
-    if (from == STREAMED) /* the next tile's columns, to their last; hardware does not see rows that are far apart */
-#pragma GCC unroll 8
-        for (int v = 1; v <= vecs; v++) __builtin_prefetch(b + TILE_WIDTH + v * LANES - 1);
 }
 
 /* The same over k numbers. Shards have few: the loops of tall tiles, which are most of a product's, are unrolled. By
  * more than two the compiler mixes steps, runs out of registers and keeps sums in memory. */
-ALWAYS_INLINE void sum_run(const product *g, int64_t k, const real *a, const real *b, const int64_t *row_at, int last,
+ALWAYS_INLINE void sum_run(const corner *t, int64_t k, const real *a, const real *b, const int64_t *row_at, int last,
                            const int rows, const int vecs, const int ragged, const int from, vf (*sum)[FLAT_VECS]) {
-    const int64_t a_column = (from & FROM) == SCATTERED ? 1 : g->a_column, b_row = g->b_row;
+    const int64_t a_column = t->a_column, b_row = t->b_row;
     const int unrolled = from == SHARDED && !ragged && vecs > 1 && rows >= TILE_ROWS - 1 ? 2 : 1;
     for (; unrolled > 1 && k >= unrolled; k -= unrolled)
 #pragma GCC unroll 8
         for (int q = 0; q < unrolled; q++, a += a_column, b += b_row)
-            sum_step(g, a, b, row_at, last, rows, vecs, ragged, from, sum);
-    for (; k; k--, a += a_column, b += b_row) sum_step(g, a, b, row_at, last, rows, vecs, ragged, from, sum);
+            sum_step(t, a, b, row_at, last, rows, vecs, ragged, from, sum);
+    for (; k; k--, a += a_column, b += b_row) sum_step(t, a, b, row_at, last, rows, vecs, ragged, from, sum);
 }
 
-/* The same of a tile of whole single vectors whose rows are a_row apart. A register for each third row and one for
- * their distance: with one for each row, where rows begin comes from memory, and loads are what such a tile waits for.
- */
-ALWAYS_INLINE void sum_even(const product *g, int64_t k, const real *a, const real *b, const int rows,
-                            vf (*sum)[FLAT_VECS]) {
-    const int64_t step = g->a_row, b_row = g->b_row;
+/* The same where rows are a_row apart. A register for each third row and one for their distance: with one for each row,
+ * where rows begin comes from memory, and loads are what a tile of single vectors waits for. */
+ALWAYS_INLINE void sum_even(const corner *t, int64_t k, const real *a, const real *b, int last, const int rows,
+                            const int vecs, const int ragged, const int from, vf (*sum)[FLAT_VECS]) {
+    const int64_t step = t->a_row, a_column = t->a_column, b_row = t->b_row;
     const real *at[MOST_ROWS / 3 + 1];
 #pragma GCC unroll 8
     for (int q = 0; 3 * q < rows; q++) at[q] = a + 3 * q * step;
     for (; k; k--, b += b_row) {
-        const vf row = vf_load(b);
+        vf row[FLAT_VECS];
+#pragma GCC unroll 8
+        for (int v = 0; v < vecs; v++) row[v] = load_part(b + v * LANES, ragged && v == vecs - 1, last);
 #pragma GCC unroll 24
-        for (int r = 0; r < rows; r++) sum[r][0] = vf_fma(vf_set1(at[r / 3][r % 3 * step]), row, sum[r][0]);
+        for (int r = 0; r < rows; r++) {
+            const vf number = vf_set1(at[r / 3][r % 3 * step]);
+#pragma GCC unroll 8
+            for (int v = 0; v < vecs; v++) sum[r][v] = vf_fma(number, row[v], sum[r][v]);
+        }
+        if (from == STREAMED) fetch_ahead(b, vecs);
 #pragma GCC unroll 8
         for (int q = 0; 3 * q < rows; q++) {
-            at[q]++;
+            at[q] += a_column;
             __asm__("" : "+r"(at[q])); /* or GCC goes back to a register for each row */
         }
     }
 }
 
 /* The same over all segments; rows of A begin at `row_at` of a, or at multiples of a_row. */
-ALWAYS_INLINE void sum_tile(const product *g, const real *a, const real *b, const int64_t *row_at, int last,
+ALWAYS_INLINE void sum_tile(const corner *t, const real *a, const real *b, const int64_t *row_at, int last,
                             const int rows, const int vecs, const int ragged, const int from, vf (*sum)[FLAT_VECS]) {
-    for (int64_t segment = g->parts ? g->parts->segments : 1;;) {
-        if (from == EVEN)
-            sum_even(g, g->k, a, b, rows, sum);
+    for (int64_t segment = t->segments;;) {
+        if (from == EVEN || from == STRIDED || from == STREAMED)
+            sum_even(t, t->k, a, b, last, rows, vecs, ragged, from, sum);
         else
-            sum_run(g, g->k, a, b, row_at, last, rows, vecs, ragged, from, sum);
+            sum_run(t, t->k, a, b, row_at, last, rows, vecs, ragged, from, sum);
         if (--segment <= 0) return;
-        a += g->parts->a_segment, b += g->parts->b_segment;
+        a += t->a_segment, b += t->b_segment;
     }
 }
 
@@ -262,15 +313,16 @@ ALWAYS_INLINE void set_zero(const int rows, const int vecs, vf (*sum)[FLAT_VECS]
 
 /* sum = the tree of the shards' sums. Where nothing is added to a shard's sums before they are laid down -0 is, which
  * changes no number. */
-ALWAYS_INLINE void sum_shards(const product *g, const real *a, const real *b, int last, const int rows, const int vecs,
+ALWAYS_INLINE void sum_shards(const product *g, const corner *t, int last, const int rows, const int vecs,
                               const int ragged, vf (*sum)[FLAT_VECS]) {
     const fnn_shard *shard = g->parts->shards;
+    const real *a = t->a, *b = t->b;
     vf kept[SHARDS_KEPT][MOST_TILE], (*top)[MOST_TILE] = kept, none[MOST_TILE];
     for (int i = 0; i < rows * vecs; i++) none[i] = vf_set1((real)-0.0);
     set_zero(rows, vecs, sum);
     for (int64_t left = g->parts->n_shards;; shard++) {
-        sum_run(g, shard->rows, a, b, NULL, last, rows, vecs, ragged, SHARDED, sum);
-        a += shard->rows * g->a_column, b += shard->rows * g->b_row;
+        sum_run(t, shard->rows, a, b, NULL, last, rows, vecs, ragged, SHARDED, sum);
+        a += shard->rows * t->a_column, b += shard->rows * t->b_row;
         int64_t adds = shard->adds;
         for (--left; adds > (left > 0); adds--) add_kept(*--top, rows, vecs, sum);
         if (!left) return;
@@ -280,39 +332,38 @@ ALWAYS_INLINE void sum_shards(const product *g, const real *a, const real *b, in
     }
 }
 
-/* A tile at (i, j) of C. rows, vecs, ragged (the last vector holds only `last` numbers) and from (where A and B come
- * from) are constants after inlining. */
-ALWAYS_INLINE void tile(const product *g, int64_t i, int64_t j, int last, const int rows, const int vecs,
-                        const int ragged, const int from) {
-    const int scattered = (from & FROM) == SCATTERED, dense = (from & FROM) == PACKED || from == SHARDED;
-    const real *a = g->a + (scattered      ? 0
-                            : from == EVEN ? g->parts->a_rows[i]
-                            : dense        ? i
-                                           : i * g->a_row),
-               *b = g->b + j;
+/* A tile at (i, j) of C, which begins at t. rows, vecs, ragged (the last vector holds only `last` numbers) and from
+ * (where A and B come from) are constants after inlining. */
+ALWAYS_INLINE void tile_at(const product *g, const corner *t, int64_t i, int64_t j, int last, const int rows,
+                           const int vecs, const int ragged, const int from) {
+    const int scattered = (from & FROM) == SCATTERED;
+    const real *a = t->a + (from == EVEN ? t->a_rows[0] : 0), *b = t->b;
     int64_t row_at[MOST_ROWS];
     vf sum[MOST_ROWS][FLAT_VECS];
     if (from == SHARDED) {
-        sum_shards(g, a, b, last, rows, vecs, ragged, sum);
-        store_tile(g, i, j, last, rows, vecs, ragged, sum);
+        sum_shards(g, t, last, rows, vecs, ragged, sum);
+        store_tile(g, t, i, j, last, rows, vecs, ragged, sum);
         return;
     }
 #pragma GCC unroll 24
-    for (int r = 0; r < rows; r++) row_at[r] = scattered ? g->parts->a_rows[i + r] : 0;
-    set_zero(rows, vecs, sum);
-    if (g->start) {
-        const real *start = g->start + i * g->start_row + j;
+    for (int r = 0; r < rows; r++) row_at[r] = scattered ? t->a_rows[r] : 0;
+    const real *start = t->start;
 #pragma GCC unroll 24
-        for (int r = 0; r < rows; r++, start += g->start_row)
+    for (int r = 0; r < rows; r++, start += t->start_row)
 #pragma GCC unroll 8
-            for (int v = 0; v < vecs; v++) sum[r][v] = load_part(start + v * LANES, ragged && v == vecs - 1, last);
-    }
-    for (int64_t plane = scattered || from == EVEN ? g->parts->planes : 1;;) {
-        sum_tile(g, a, b, row_at, last, rows, vecs, ragged, from, sum);
+        for (int v = 0; v < vecs; v++) sum[r][v] = load_part(start + v * LANES, ragged && v == vecs - 1, last);
+    for (int64_t plane = t->planes;;) {
+        sum_tile(t, a, b, row_at, last, rows, vecs, ragged, from, sum);
         if (--plane <= 0) break;
-        a += g->parts->a_plane, b += g->parts->segments * g->parts->b_segment;
+        a += t->a_plane, b += t->b_plane;
     }
-    store_tile(g, i, j, last, rows, vecs, ragged, sum);
+    store_tile(g, t, i, j, last, rows, vecs, ragged, sum);
+}
+
+ALWAYS_INLINE void tile(const product *g, int64_t i, int64_t j, int last, const int rows, const int vecs,
+                        const int ragged, const int from) {
+    const corner t = corner_at(g, i, j, from);
+    tile_at(g, &t, i, j, last, rows, vecs, ragged, from);
 }
 
 #endif

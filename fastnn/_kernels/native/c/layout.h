@@ -1,15 +1,16 @@
-/* Tables of the layouts in plan.h; a group is a struct or an enum, an empty name holds the struct's size. */
+/* The layouts in plan.h: structs, and behind them enums. */
 #ifndef FNN_LAYOUT_H
 #define FNN_LAYOUT_H
 
 #include <stdint.h>
 
+/* A field's place and size, a struct's size or an enum's value. */
 typedef struct {
-    const char *group, *name;
-    int64_t value, size;
-} fnn_layout_entry;
+    int32_t value, size;
+} fnn_layout;
 
-/* Both end with an entry without a group. */
-extern const fnn_layout_entry fnn_layouts[], fnn_codes[];
+/* A line for each of fnn_layouts: "STRUCT FIELD", "STRUCT" for its size, or "ENUM NAME". */
+extern const char fnn_layout_names[];
+extern const fnn_layout fnn_layouts[];
 
 #endif

@@ -20,10 +20,10 @@ typedef union {
 /* Numbers that lie side by side by themselves, for then they are converted in vectors. */
 #define CONVERT(STORED, FROM, TO)                                                                                      \
     case STORED:                                                                                                       \
-        if (column->step == (int64_t)sizeof(FROM))                                                                     \
+        if (step == (int64_t)sizeof(FROM))                                                                             \
             for (int64_t i = 0; i < n; i++) to[i] = (TO)((const FROM *)from)[i];                                       \
         else                                                                                                           \
-            for (int64_t i = 0; i < n; i++) to[i] = (TO)(*(const FROM *)(from + i * column->step));                    \
+            for (int64_t i = 0; i < n; i++, from += step) to[i] = (TO)(*(const FROM *)from);                           \
         break;
 
 #define WHOLE(TO)                                                                                                      \
@@ -42,7 +42,8 @@ typedef union {
 
 #define CONVERTER(NAME, TO, KINDS)                                                                                     \
     static void NAME(const fnn_column *column, int64_t first, int64_t n, TO *restrict to) {                            \
-        const char *from = column->at + first * column->step;                                                          \
+        const int64_t step = column->step;                                                                             \
+        const char *from = column->at + first * step;                                                                  \
         switch (column->stored) {                                                                                      \
             KINDS                                                                                                      \
         default: break;                                                                                                \
@@ -92,11 +93,13 @@ typedef int32_t fours __attribute__((vector_size(4 * FOUR), may_alias));
 /* Four columns of four rows, from single precision's tile into the rows. */
 static void place_fours(const float *columns, char *const *rows, int64_t at) {
     fours in[FOUR], row[FOUR];
+#pragma GCC unroll 4
     for (int i = 0; i < FOUR; i++) memcpy(&in[i], columns + i * TILE_ROWS, sizeof *in);
     const fours low = PICK(in[0], in[1], 0, 4, 1, 5), low2 = PICK(in[2], in[3], 0, 4, 1, 5);
     const fours high = PICK(in[0], in[1], 2, 6, 3, 7), high2 = PICK(in[2], in[3], 2, 6, 3, 7);
     row[0] = PICK(low, low2, 0, 1, 4, 5), row[1] = PICK(low, low2, 2, 3, 6, 7);
     row[2] = PICK(high, high2, 0, 1, 4, 5), row[3] = PICK(high, high2, 2, 3, 6, 7);
+#pragma GCC unroll 4
     for (int i = 0; i < FOUR; i++) memcpy(rows[i] + at, &row[i], sizeof *row);
 }
 
