@@ -24,7 +24,10 @@ KERNELS = (  # every kernel on every instruction set of the machine, at ragged s
     *(f"tests/kernels/test_{name}.py" for name in ("backends", "gradients", "exactness", "native", "reduction")),
     *(f"tests/kernels/test_{name}_kernels.py" for name in ("attention", "convolution", "copy", "elementwise", "join")),
     *(f"tests/kernels/test_{name}_kernels.py" for name in ("loss", "pool", "recurrent", "sequence", "warp")),
-    *(f"tests/kernels/test_{name}.py" for name in ("batch_norm", "joined", "loss_threads", "updates", "train_epochs")),
+    *(
+        f"tests/kernels/test_{name}.py"
+        for name in ("batch_norm", "joined", "loss_threads", "masked_cells", "updates", "train_epochs")
+    ),
     "tests/kernels/test_sparse_backends.py",
     *(f"tests/engine/test_{name}.py" for name in ("predictor", "stepping", "unusual_input", "exclusive")),
 )

@@ -8,7 +8,7 @@ from forced import forced
 from graphs import GraphStage, graph
 from singles import agree, alone, attending, check_same, on_threads, same, signal_at_the_edge, with_masks
 from test_join_kernels import DOUBLE, data, differences, flat
-from tolerance import difference_limit
+from tolerance import assert_close, difference_limit
 
 from fastnn import _kernels
 from fastnn import _plan as plans
@@ -177,3 +177,20 @@ def test_a_query_has_the_bits_that_it_has_alone(dtype, rng, keys, mask_rows, cau
         (y,) = GraphStage(native, one, dtype).push(read)
         np.testing.assert_array_equal(y[:, :d], whole[:, query * d :][:, :d])
         np.testing.assert_array_equal(y[:, d:], weights[:, query])
+
+
+@pytest.mark.covering
+@pytest.mark.parametrize("reads", [(0, 0, 0), (0, 1, 1), (0, 1, 2), (1, 0, 1)])
+@pytest.mark.parametrize("causal", [0, 1])
+@pytest.mark.parametrize("size", [(2, 37, 5), (1, 67, 16), (2, 200, 9)])
+def test_gradients_stand_where_no_numbers_stood(backend, dtype, rng, size, causal, reads):
+    """The first piece of queries sets them, where nothing else is to be added and all keys are seen."""
+    heads, steps, d = size
+    layer, _ = attending(heads, steps, steps, d, d, causal=causal)
+    net = graph(rng, [layer], [(0, reads)], [(steps, heads * d)] * (max(reads) + 1), [max(reads) + 1])
+    xs, dys = data(rng, net, 3)
+    stage = GraphStage(backend, net, dtype)
+    stage.arenas.workspace[...] = np.nan
+    found, right = flat(stage.run(xs, dys, training=True)), flat(GraphStage(reference, net, DOUBLE).run(xs, dys))
+    for got, expected in zip(found, right, strict=True):
+        assert_close(got, expected, dtype, 40 * (steps + d), max(1.0, np.abs(expected).max(initial=0)))

@@ -4,9 +4,9 @@
  * Queries pass some at a time, so that their scores stay in the cache. With `causal` those see only the keys up to the
  * last of them: what is left out are products with zeros.
  *
- * Design: gradients of a sample are zeros first, and all is added to them, because queries, keys and values may be one
- * value, and pieces of queries add up. Products are never packed: packing has the scratch memory that scores stand in,
- * and operands of a head are small. */
+ * Design: gradients of a sample are set by the first piece of queries. Where queries, keys and values are one value, or
+ * pieces see other keys, they are zeros first, and all is added to them. Products are never packed: packing has the
+ * scratch memory that scores stand in, and operands of a head are small. */
 #ifdef FNN_OP
 FNN_OP(ATTENTION, attention)
 #elif !defined FNN_OPS_ATTENTION_H
@@ -33,6 +33,7 @@ typedef struct {
     real *weights, *factors; /* (queries, keys); NULL where they are not kept, and without dropout */
     real *own, *product;     /* scratch: two pieces of (queries together, keys) */
     real scale;
+    int adds[3];   /* whether dq, dk and dv are added to what is there */
     int mask_step; /* from a query's row of the mask to the next one's */
 } head;
 
@@ -124,8 +125,8 @@ static void gather_keys(const head *h, piece at, const real *scores, const real 
     multiply_small(&g);
 }
 
-/* c (keys, n) += scores (rows, keys).T @ b (rows, n). */
-static void spread_to_keys(const head *h, piece at, const real *scores, const real *b, int64_t n, real *c) {
+/* c (keys, n) = or += scores (rows, keys).T @ b (rows, n). */
+static void spread_to_keys(const head *h, piece at, const real *scores, const real *b, int64_t n, int add, real *c) {
     const int64_t row = h->size[AT_HEADS] * n;
     const product g = {.m = at.keys,
                        .n = n,
@@ -137,7 +138,7 @@ static void spread_to_keys(const head *h, piece at, const real *scores, const re
                        .b_row = row,
                        .c = c,
                        .c_row = row,
-                       .add = 1};
+                       .add = add};
     multiply_small(&g);
 }
 
@@ -288,7 +289,7 @@ static void weigh_back(const head *h, int64_t first, int64_t rows, real *slopes)
 static void attend_back(const head *h, piece at) {
     const int64_t d = h->size[AT_D], e = h->size[AT_E], keys = h->size[AT_KEYS], together = rows_at_once(keys);
     const real *weights = h->weights + at.first * keys;
-    if (h->dv) spread_to_keys(h, at, dropped_weights(h, at, weights), h->dy, e, h->dv);
+    if (h->dv) spread_to_keys(h, at, dropped_weights(h, at, weights), h->dy, e, h->adds[2] || at.first, h->dv);
     if (!h->dq && !h->dk) return;
     multiply_by_keys(h, at, h->dy, h->v, e, h->own);
     for (int64_t i = 0; i < at.rows; i += together)
@@ -297,16 +298,23 @@ static void attend_back(const head *h, piece at) {
         const int64_t seen = seen_by(h->size, at.first + i);
         clear(h->own + i * keys + seen, at.keys - seen);
     }
-    if (h->dq) gather_keys(h, at, h->own, h->k, d, 1, h->dq);
-    if (h->dk) spread_to_keys(h, at, h->own, h->q, d, h->dk);
+    if (h->dq) gather_keys(h, at, h->own, h->k, d, h->adds[0], h->dq);
+    if (h->dk) spread_to_keys(h, at, h->own, h->q, d, h->adds[1] || at.first, h->dk);
 }
 
-/* Gradient of the i-th input at a sample, whose numbers nobody has set are zeros now; NULL where nobody wants it. */
-static real *started_dx(const fnn_op *op, const fnn_model *model, int i, int64_t sample) {
+/* Whether all of the i-th input's gradient is added to what is there: to zeros, if nobody else has set it. */
+static int adds_up(const fnn_op *op, const fnn_model *model, int i) {
+    int adds = op_edge(op, model, i)->adds || (i > 0 && op->geometry[AT_CAUSAL]);
+    for (int j = 0; j < 3; j++) adds |= j != i && op_edge(op, model, j)->value == op_edge(op, model, i)->value;
+    return adds;
+}
+
+/* Gradient of the i-th input at a sample; NULL where nobody wants it. */
+static real *started_dx(const fnn_op *op, const fnn_model *model, int i, int adds, int64_t sample) {
     const int64_t n = model->values[op_edge(op, model, i)->value].size;
     real *dx = op_dx(op, model, i);
     if (!dx) return NULL;
-    if (!op_edge(op, model, i)->adds) clear(dx + sample * n, n);
+    if (adds && !op_edge(op, model, i)->adds) clear(dx + sample * n, n);
     return dx + sample * n;
 }
 
@@ -316,13 +324,18 @@ static void attention_backward_rows(const fnn_op *op, const fnn_model *model, co
     for (int64_t sample = begin; sample < end; sample++) {
         const real *dy = op_dy(op, model) + sample * model->values[op->output].size;
         real *dx[3];
-        for (int i = 0; i < 3; i++) dx[i] = started_dx(op, model, i, sample);
+        int adds[3];
+        for (int i = 0; i < 3; i++) {
+            adds[i] = adds_up(op, model, i);
+            dx[i] = started_dx(op, model, i, adds[i], sample);
+        }
         for (int64_t i = 0; i < size[AT_HEADS]; i++) {
             head h = head_at(op, model, block, sample, i);
             h.dq = dx[0] ? dx[0] + i * size[AT_D] : NULL;
             h.dk = dx[1] ? dx[1] + i * size[AT_D] : NULL;
             h.dv = dx[2] ? dx[2] + i * size[AT_E] : NULL;
             h.dy = dy + i * size[AT_E];
+            memcpy(h.adds, adds, sizeof adds);
             if (h.scores) h.dscores = dy + attended + i * size[AT_QUERIES] * size[AT_KEYS];
             for (int64_t first = 0; first < size[AT_QUERIES]; first += queries_together(size))
                 attend_back(&h, piece_at(size, first));

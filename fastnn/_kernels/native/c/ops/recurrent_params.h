@@ -75,7 +75,8 @@ static void add_chunk(const sequences *s, gradient_parts *parts, int64_t at, int
 }
 
 /* The sums over those of steps [first, end) of all samples that count; a chunk of them at a time for all parts, while
- * it is in the caches. Those that do not count are left out: what they would add are zeros.
+ * it is in the caches. Those that do not count are left out: what they would add are zeros, which change no sum but one
+ * that has underflowed to -0, in its sign. Which of them are taken with others follows from the mask alone.
  *
  * Design: products one by one with packed copies of dz (rejected) take twice as long, since each has few rows. */
 static void add_steps(const sequences *s, gradient_parts *parts, int64_t first, int64_t end) {
