@@ -83,7 +83,7 @@ ISAS = {
 }
 GUARDS = ["-fstack-protector-strong"]  # of the stack: not in the files of kernels
 HARDENED = [["-U_FORTIFY_SOURCE", f"-D_FORTIFY_SOURCE={level}"] for level in (3, 2)]  # the first that is known
-LINKED = [["-Wl,-z,relro"], ["-Wl,-z,now"], ["-Wl,-z,noexecstack"]]
+LINKED = [["-Wl,-z,relro"], ["-Wl,-z,now"], ["-Wl,-z,noexecstack"], ["-Wl,--hash-style=gnu"]]
 RUNPATHS = ("-Wl,-rpath", "-Wl,-R", "-R")  # of the Python that builds, which is nowhere else
 FAMILY = {"x86_64": "x86", "amd64": "x86", "aarch64": "arm", "arm64": "arm"}
 JOBS = 2
