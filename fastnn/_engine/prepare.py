@@ -88,11 +88,6 @@ def check_arguments(
     return Arguments(*told, distribution=job.current())
 
 
-def checked_batch_size(came: object) -> int:
-    """Rows of a batch, :data:`BATCH_SIZE` where none are given."""
-    return BATCH_SIZE if came is None else integer("batch_size", came, low=1)
-
-
 def prepare(
     model: object,
     trainer: Trainer,

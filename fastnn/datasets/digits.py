@@ -14,8 +14,8 @@ import numpy as np
 
 from fastnn.tables import Numbers, Table
 
-FILE = Path(__file__).with_name("optdigits.bz2")  # three tenths less than the table as text, packed
-N, N_TRAIN, N_PIXELS = 5620, 3823, 64
+FILE = Path(__file__).with_name("optdigits.bz2")  # a third less than the table as text, packed
+N, N_TRAIN, N_PIXELS, SIDE, LEVELS = 5620, 3823, 64, 8, 17
 TARGET = "target"
 
 
@@ -56,10 +56,19 @@ def _arrays(part: str) -> tuple[np.ndarray, np.ndarray]:
 def _bytes(part: str) -> tuple[np.ndarray, np.ndarray]:
     """Pixels ``(n, 64)`` from 0 to 16 and digits ``(n,)``, uint8.
 
-    The file has pixel after pixel, each of all rows in the order of their digits, which packs best, then the digits.
+    The file has the numbers of one pixel after the other, then the digits. Those of a pixel stand in the order of what
+    its reader knows, the digit and the pixels above and to the left, so that like ones follow each other.
     """
     numbers = np.frombuffer(bz2.decompress(FILE.read_bytes()), np.uint8)
-    digits, pixels = numbers[N * N_PIXELS :], np.empty((N, N_PIXELS), np.uint8)
-    pixels[np.argsort(digits, kind="stable")] = numbers[: N * N_PIXELS].reshape(N_PIXELS, N).T
+    digits, pixels = numbers[N * N_PIXELS :], np.zeros((N, N_PIXELS), np.uint8)
+    for pixel, stored in enumerate(numbers[: N * N_PIXELS].reshape(N_PIXELS, N)):
+        pixels[known_order(pixels, digits, pixel), pixel] = stored
     rows = slice(N_TRAIN) if part == "train" else slice(N_TRAIN, N)
     return pixels[rows], digits[rows]
+
+
+def known_order(pixels: np.ndarray, digits: np.ndarray, pixel: int) -> np.ndarray:
+    """Rows by their digits, the pixels above and to the left of ``pixel``, and their places."""
+    above = pixels[:, pixel - SIDE] if pixel >= SIDE else 0
+    left = pixels[:, pixel - 1] if pixel % SIDE else 0
+    return np.argsort((digits.astype(np.int16) * LEVELS + above) * LEVELS + left, kind="stable")

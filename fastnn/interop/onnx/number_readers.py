@@ -22,7 +22,6 @@ PLAIN = {
     "Mish": "mish",
     "Exp": "exponential",
 }
-HALF_FAR = 1e6  # as far as a bound without the other one may lie
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,6 @@ Curve = TypeVar("Curve")
 
 MOST_CURVES = 12  # classes that have curves, the most frequent
 MOST_DEPENDENCE = 8  # columns that have curves, the most important
-CLASSES_ALONE = ("confusion", "roc", "precision_recall", "thresholds", "imbalance")
 PARTS = (
     *("scores", "baselines", "confusion", "roc", "precision_recall", "calibration", "thresholds", "residuals"),
     *("importance", "dependence", "drift", "worst", "imbalance", "notes"),

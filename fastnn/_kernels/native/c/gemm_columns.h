@@ -22,11 +22,12 @@ ALWAYS_INLINE int most_rows(const int vecs, const int ragged, const int from) {
 
 /* All rows of C in columns [j, j + width of the tile), in tiles of nearly the same height: the sums of a low one would
  * wait for each other. */
-ALWAYS_INLINE void columns(const product *g, int64_t j, int last, const int vecs, const int ragged, const int from) {
+ALWAYS_INLINE void columns(const product *g, real *room, int64_t j, int last, const int vecs, const int ragged,
+                           const int from) {
     const int most = most_rows(vecs, ragged, from);
     const uint32_t m = (uint32_t)g->m, tiles = (m + (uint32_t)most - 1) / (uint32_t)most;
     const uint32_t low = tiles > 1 ? m / tiles : m, high = tiles > 1 ? m % tiles : 0;
-    corner at = corner_at(g, 0, j, from);
+    corner at = corner_at(g, room, 0, j, from);
     int64_t i = 0;
     for (uint32_t t = 0; t < tiles; t++) {
         const uint32_t rows = low + (t < high);
@@ -58,50 +59,56 @@ static product rows_below(const product *g, int64_t i) {
 }
 
 /* Rows of up to LANES columns from j on, as many as fill tiles of so many; returns how many were done. */
-ALWAYS_INLINE int64_t tall_rows(const product *g, int64_t j, int last, const int rows, const int ragged,
+ALWAYS_INLINE int64_t tall_rows(const product *g, real *room, int64_t j, int last, const int rows, const int ragged,
                                 const int from) {
     int64_t i = 0;
-    corner at = corner_at(g, 0, j, from);
+    corner at = corner_at(g, room, 0, j, from);
     for (; i + rows <= g->m; i += rows, go_below(&at, rows, from)) tile_at(g, &at, i, j, last, rows, 1, ragged, from);
     return i;
 }
 
 /* Up to LANES columns from j on. */
-ALWAYS_INLINE void one_vector(const product *g, int64_t j, int last, const int ragged, const int from) {
+ALWAYS_INLINE void one_vector(const product *g, real *room, int64_t j, int last, const int ragged, const int from) {
     product rest;
     const int tall = from == STRIDED && !ragged ? STRIDED_ROWS : TALL_ROWS;
     if (from != SCATTERED && tall > TILE_ROWS && g->m >= tall) { /* scattered ones are as tall as they can be */
-        rest = rows_below(g, tall_rows(g, j, last, tall, ragged, from));
+        rest = rows_below(g, tall_rows(g, room, j, last, tall, ragged, from));
         g = &rest;
     }
-    columns(g, j, last, 1, ragged, from);
+    columns(g, room, j, last, 1, ragged, from);
 }
 
 /* Up to TILE_WIDTH columns from j on; one for each place that A may come from. The first vectors of a ragged tile are
  * whole; its last holds 1 to LANES numbers. */
 #define COLUMNS_FROM(name, from)                                                                                       \
-    static void name##_full(const product *g, int64_t j) { columns(g, j, LANES, TILE_VECS, 0, from); }                 \
-    static void name##_two(const product *g, int64_t j, int last) { columns(g, j, last, 2, 1, from); }                 \
-    static void name##_one(const product *g, int64_t j) { one_vector(g, j, LANES, 0, from); }                          \
-    static void name##_part(const product *g, int64_t j, int last) { one_vector(g, j, last, 1, from); }                \
-    static void name##_columns(const product *g, int64_t j, int64_t width) {                                           \
+    static void name##_full(const product *g, real *room, int64_t j) {                                                 \
+        columns(g, room, j, LANES, TILE_VECS, 0, from);                                                                \
+    }                                                                                                                  \
+    static void name##_two(const product *g, real *room, int64_t j, int last) {                                        \
+        columns(g, room, j, last, 2, 1, from);                                                                         \
+    }                                                                                                                  \
+    static void name##_one(const product *g, real *room, int64_t j) { one_vector(g, room, j, LANES, 0, from); }        \
+    static void name##_part(const product *g, real *room, int64_t j, int last) {                                       \
+        one_vector(g, room, j, last, 1, from);                                                                         \
+    }                                                                                                                  \
+    static void name##_columns(const product *g, real *room, int64_t j, int64_t width) {                               \
         if (width == TILE_WIDTH)                                                                                       \
-            name##_full(g, j);                                                                                         \
+            name##_full(g, room, j);                                                                                   \
         else if (width > LANES)                                                                                        \
-            name##_two(g, j, (int)(width - LANES));                                                                    \
+            name##_two(g, room, j, (int)(width - LANES));                                                              \
         else if (width == LANES)                                                                                       \
-            name##_one(g, j);                                                                                          \
+            name##_one(g, room, j);                                                                                    \
         else                                                                                                           \
-            name##_part(g, j, (int)width);                                                                             \
+            name##_part(g, room, j, (int)width);                                                                       \
     }
 #ifdef EVEN_ROWS
 /* LANES columns from j on of rows of A that begin anywhere, but line by line the same distance apart: each tile is of
  * one line. False where lines are too short: their sums would wait for each other. */
-static int even_one(const product *g, int64_t j) {
+static int even_one(const product *g, real *room, int64_t j) {
     const int64_t line = g->parts->line, tiles = (line + EVEN_ROWS - 1) / EVEN_ROWS;
     if (line < LEAST_EVEN || line < LEAST_EVEN * tiles) return 0;
     const int64_t low = line / tiles, high = line % tiles;
-    corner at = corner_at(g, 0, j, EVEN);
+    corner at = corner_at(g, room, 0, j, EVEN);
     for (int64_t i = 0, t = 0; i < g->m; t = t + 1 < tiles ? t + 1 : 0) {
         const int64_t rows = low + (t < high);
         switch (rows) {
@@ -118,7 +125,7 @@ static int even_one(const product *g, int64_t j) {
     return 1;
 }
 #else
-static int even_one(const product *g, int64_t j) { return (void)g, (void)j, 0; }
+static int even_one(const product *g, real *room, int64_t j) { return (void)g, (void)room, (void)j, 0; }
 #endif
 
 COLUMNS_FROM(strided, STRIDED)
@@ -130,68 +137,90 @@ COLUMNS_FROM(scattered, SCATTERED)
 #define packed_one strided_one
 #define streamed_full strided_full
 #else
-static void packed_full(const product *g, int64_t j) { columns(g, j, LANES, TILE_VECS, 0, PACKED); }
-static void packed_one(const product *g, int64_t j) { one_vector(g, j, LANES, 0, PACKED); }
-static void streamed_full(const product *g, int64_t j) { columns(g, j, LANES, TILE_VECS, 0, STREAMED); }
+static void packed_full(const product *g, real *room, int64_t j) { columns(g, room, j, LANES, TILE_VECS, 0, PACKED); }
+static void packed_one(const product *g, real *room, int64_t j) { one_vector(g, room, j, LANES, 0, PACKED); }
+static void streamed_full(const product *g, real *room, int64_t j) {
+    columns(g, room, j, LANES, TILE_VECS, 0, STREAMED);
+}
 #endif
-static void packed_columns(const product *g, int64_t j, int64_t width) {
+static void packed_columns(const product *g, real *room, int64_t j, int64_t width) {
     if (width == TILE_WIDTH)
-        packed_full(g, j);
+        packed_full(g, room, j);
     else if (width == LANES)
-        packed_one(g, j);
+        packed_one(g, room, j);
     else
-        strided_columns(g, j, width);
+        strided_columns(g, room, j, width);
 }
 
 #ifdef HAS_PAIRS
 /* One text for whole and for ragged tiles, by masks, which cost AVX-512 next to nothing; but whole ones of dense layers
  * have their own. */
-static void words_full(const product *g, int64_t j) { columns(g, j, LANES, TILE_VECS, 0, PACKED | WORDS); }
-static void words_two(const product *g, int64_t j, int last) { columns(g, j, last, 2, 1, PACKED | WORDS); }
-static void words_part(const product *g, int64_t j, int last) { columns(g, j, last, 1, 1, PACKED | WORDS); }
-static void scattered_words_two(const product *g, int64_t j, int last) { columns(g, j, last, 2, 1, SCATTERED | WORDS); }
-static void scattered_words_part(const product *g, int64_t j, int last) {
-    columns(g, j, last, 1, 1, SCATTERED | WORDS);
+static void words_full(const product *g, real *room, int64_t j) {
+    columns(g, room, j, LANES, TILE_VECS, 0, PACKED | WORDS);
 }
-static void words_columns(const product *g, int64_t j, int64_t width) {
+static void words_two(const product *g, real *room, int64_t j, int last) {
+    columns(g, room, j, last, 2, 1, PACKED | WORDS);
+}
+static void words_part(const product *g, real *room, int64_t j, int last) {
+    columns(g, room, j, last, 1, 1, PACKED | WORDS);
+}
+static void scattered_words_two(const product *g, real *room, int64_t j, int last) {
+    columns(g, room, j, last, 2, 1, SCATTERED | WORDS);
+}
+static void scattered_words_part(const product *g, real *room, int64_t j, int last) {
+    columns(g, room, j, last, 1, 1, SCATTERED | WORDS);
+}
+static void words_columns(const product *g, real *room, int64_t j, int64_t width) {
     const int scattered = g->parts && g->parts->a_rows, last = (int)(width > LANES ? width - LANES : width);
     if (scattered)
-        (width > LANES ? scattered_words_two : scattered_words_part)(g, j, last);
+        (width > LANES ? scattered_words_two : scattered_words_part)(g, room, j, last);
     else if (width == TILE_WIDTH)
-        words_full(g, j);
+        words_full(g, room, j);
     else
-        (width > LANES ? words_two : words_part)(g, j, last);
+        (width > LANES ? words_two : words_part)(g, room, j, last);
 }
 #endif
 
 /* Sums by shards: the last columns go in single vectors, from the last to the first as all columns do; tiles of two
  * would make the code of shards half as large again. */
-static void sharded_full(const product *g, int64_t j) { columns(g, j, LANES, TILE_VECS, 0, SHARDED); }
-static void sharded_part(const product *g, int64_t j, int last) { columns(g, j, last, 1, 1, SHARDED); }
-static void sharded_columns(const product *g, int64_t j, int64_t width) {
+static void sharded_full(const product *g, real *room, int64_t j) { columns(g, room, j, LANES, TILE_VECS, 0, SHARDED); }
+static void sharded_part(const product *g, real *room, int64_t j, int last) {
+    columns(g, room, j, last, 1, 1, SHARDED);
+}
+static void sharded_columns(const product *g, real *room, int64_t j, int64_t width) {
     if (width == TILE_WIDTH)
-        sharded_full(g, j);
+        sharded_full(g, room, j);
     else
         for (int64_t v = (width - 1) / LANES * LANES; v >= 0; v -= LANES)
-            sharded_part(g, j + v, (int)at_most(width - v, LANES));
+            sharded_part(g, room, j + v, (int)at_most(width - v, LANES));
 }
 
-/* Up to TILE_WIDTH columns from j on. */
+/* Up to TILE_WIDTH columns from j on.
+ *
+ * Design: the room for a tile's sums is made here. In a function of tiles it would lie between what that keeps in
+ * memory and where it is counted from, and each of these instructions would be three bytes longer. */
 static void columns_any(const product *g, int64_t j, int64_t width) {
+    real room[MOST_TILE * LANES] __attribute__((aligned(VEC_BYTES)));
 #ifdef HAS_PAIRS
     if (g->words) {
-        words_columns(g, j, width);
+        words_columns(g, room, j, width);
         return;
     }
 #endif
     if (g->parts && g->parts->a_rows) {
-        if (width != LANES || !even_one(g, j)) scattered_columns(g, j, width);
+        if (width != LANES || !even_one(g, room, j)) scattered_columns(g, room, j, width);
     } else if (g->parts && g->parts->shards)
-        sharded_columns(g, j, width);
+        sharded_columns(g, room, j, width);
     else if (g->a_row == 1)
-        packed_columns(g, j, width);
+        packed_columns(g, room, j, width);
     else
-        strided_columns(g, j, width);
+        strided_columns(g, room, j, width);
+}
+
+/* The same of TILE_WIDTH columns of a B in memory. */
+static void columns_ahead(const product *g, int64_t j) {
+    real room[MOST_TILE * LANES] __attribute__((aligned(VEC_BYTES)));
+    streamed_full(g, room, j);
 }
 
 #endif

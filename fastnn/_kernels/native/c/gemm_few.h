@@ -19,7 +19,7 @@ static void multiply_streamed(const product *g) {
         part.b += p * g->b_row;
         if (p) part.start = g->c, part.start_row = g->c_row;
         int64_t j = 0;
-        for (; j + TILE_WIDTH <= g->n; j += TILE_WIDTH) streamed_full(&part, j);
+        for (; j + TILE_WIDTH <= g->n; j += TILE_WIDTH) columns_ahead(&part, j);
         if (j < g->n) columns_any(&part, j, g->n - j);
     }
 }

@@ -101,7 +101,7 @@ enum { SHARDS_KEPT = 64 }; /* sums that wait to be added: one for each bit of a 
  * once: in each of them it would be a fifth of its code. */
 typedef struct {
     const real *a, *b, *start;
-    real *c;
+    real *c, *room; /* the latter for sums that are moved from there: MOST_TILE vectors */
     const int64_t *a_rows;
     int64_t k, a_row, a_column, b_row, start_row, c_row, segments, a_segment, b_segment, planes, a_plane, b_plane;
 } corner;
@@ -110,13 +110,14 @@ typedef struct {
  */
 static const real no_start[FLAT_VECS * LANES];
 
-ALWAYS_INLINE corner corner_at(const product *g, int64_t i, int64_t j, const int from) {
+ALWAYS_INLINE corner corner_at(const product *g, real *room, int64_t i, int64_t j, const int from) {
     const int of = from & FROM, dense = of == PACKED || of == SHARDED, anywhere = of == SCATTERED || of == EVEN;
     const parts *p = of == SHARDED ? NULL : g->parts;
     corner t = {.a = g->a + (anywhere ? 0 : i * (dense ? 1 : g->a_row)),
                 .b = g->b + j,
                 .start = g->start ? g->start + i * g->start_row + j : no_start,
                 .c = g->c + i * g->c_row + j,
+                .room = room,
                 .a_rows = anywhere ? g->parts->a_rows + i : NULL,
                 .k = g->k,
                 .a_row = dense ? 1 : g->a_row,
@@ -195,16 +196,15 @@ ALWAYS_INLINE void store_tile(const product *g, const corner *t, int64_t i, int6
         store_row(g, t, i, j, last, vecs, ragged, sum);
         return;
     }
-    real sums[MOST_TILE * LANES];
     const int moves = g->add || (ragged && last < LANES && !all_spill(g, i, j, rows, vecs));
-    real *to = moves ? sums : t->c;
+    real *to = moves ? t->room : t->c;
     ptrdiff_t step = moves ? vecs * LANES : (ptrdiff_t)t->c_row;
     __asm__("" : "+r"(step)); /* is not known, or GCC would write the stores once more for the one that it knows */
 #pragma GCC unroll 24
     for (int r = 0; r < rows; r++, to += step)
 #pragma GCC unroll 8
         for (int v = 0; v < vecs; v++) vf_store(to + v * LANES, sum[r][v]);
-    if (moves) move_sums(g, i, j, last, rows, vecs, sums);
+    if (moves) move_sums(g, i, j, last, rows, vecs, t->room);
 }
 
 /* The next tile's columns, to their last; hardware does not see rows that are far apart. */
@@ -362,7 +362,8 @@ ALWAYS_INLINE void tile_at(const product *g, const corner *t, int64_t i, int64_t
 
 ALWAYS_INLINE void tile(const product *g, int64_t i, int64_t j, int last, const int rows, const int vecs,
                         const int ragged, const int from) {
-    const corner t = corner_at(g, i, j, from);
+    real room[MOST_TILE * LANES];
+    const corner t = corner_at(g, room, i, j, from);
     tile_at(g, &t, i, j, last, rows, vecs, ragged, from);
 }
 
