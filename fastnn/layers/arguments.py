@@ -19,6 +19,11 @@ from fastnn.layers.base import Layer
 from fastnn.regularizers import L1L2, RegularizerName
 
 if TYPE_CHECKING:
+    from typing import TypedDict
+
+    from numpy.typing import ArrayLike
+
+    from fastnn._base.types import DtypeLike
     from fastnn.constraints import Constraint, ConstraintName
 
 Given = TypeVar("Given")
@@ -35,19 +40,25 @@ class Argument(Generic[Given, Settled]):
         def __set__(self, layer: object, given: Given) -> None: ...
 
 
-def default(value: object) -> Any:
+def default(value: object) -> Any:  # which a descriptor takes, of any type
     """The value that an argument has where none is given."""
     return value
 
 
 Config = Mapping[str, object]
 ActivationLike = Argument[ActivationName | Activation | Layer | Config | None, Activation]
-InitializerLike = Argument[InitializerName | Initializer | type[Initializer] | Config, Initializer]
-RegularizerLike = Argument[RegularizerName | L1L2 | type[L1L2] | Config | None, L1L2]
+GivenInitializer = InitializerName | Initializer | type[Initializer] | Config
+GivenRegularizer = RegularizerName | L1L2 | type[L1L2] | Config | None
+InitializerLike = Argument[GivenInitializer, Initializer]
+RegularizerLike = Argument[GivenRegularizer, L1L2]
 ShapeLike = Argument[int | Sequence[int | None] | None, tuple[int, ...] | None]
 TargetShape = Argument[int | Sequence[int | None], tuple[int, ...]]
 Sizes = Argument[int | Sequence[int], tuple[int, ...]]
 StridesLike = Argument[int | Sequence[int] | None, tuple[int, ...]]  # None for those of the windows
+MaybeSizes = Argument[int | Sequence[int] | None, tuple[int, ...] | None]
+Axes = Argument[int | Sequence[int], int | tuple[int, ...]]
+Factor = Argument[float | Sequence[float], float | tuple[float, float]]
+InnerLayer = Argument[Layer | Config, Layer]
 
 DataFormat = Literal["channels_last"]
 PaddingName = Literal["valid", "same"]
@@ -58,6 +69,24 @@ Interpolation = Literal["bilinear", "nearest"]
 MergeMode = Literal["concat", "sum", "mul", "ave"]
 
 if TYPE_CHECKING:
-    ConstraintLike = Argument[ConstraintName | Constraint | type[Constraint] | Config | None, Constraint | None]
+    GivenConstraint = ConstraintName | Constraint | type[Constraint] | Config | None
+    ConstraintLike = Argument[GivenConstraint, Constraint | None]
+    Statistic = Argument[ArrayLike | None, tuple[float, ...] | None]
+
+    class LayerArguments(TypedDict, total=False):
+        """The arguments that layers of every kind take by name."""
+
+        name: str | None
+        trainable: bool
+        dtype: DtypeLike | None
+        batch_size: int | None
+        batch_input_shape: Sequence[int | None] | None
+
+    class OwnArguments(LayerArguments, total=False):
+        """Those of layers of a user's own."""
+
+        input_shape: int | Sequence[int] | None
+        activity_regularizer: GivenRegularizer
+
 else:  # without names that only type checkers see: typing.get_type_hints, which checks of files ask, finds all hints
-    ConstraintLike = Argument[Any, Any]  # few programs load constraints
+    ConstraintLike = Statistic = Argument[object, object]  # few programs load constraints

@@ -27,6 +27,8 @@ from fastnn.layers.own import by_inputs
 from fastnn.layers.parameter import Parameter, Shape, stated
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from fastnn._base.types import DtypeLike
     from fastnn.layers.edges import Edge, Edges, Masks
 
@@ -65,7 +67,7 @@ if TYPE_CHECKING:
         _told_trainable: bool = _keyword(kw_only=True, default=True, alias="trainable")
         _told_dtype: DtypeLike | None = _keyword(kw_only=True, default=None, alias="dtype")
         _told_rows: int | None = _keyword(kw_only=True, default=None, alias="batch_size")
-        _told_shape: Any = _keyword(kw_only=True, default=None, alias="batch_input_shape")
+        _told_batch_shape: Sequence[int | None] | None = _keyword(kw_only=True, default=None, alias="batch_input_shape")
 else:
     Common = Layer
 
@@ -81,7 +83,7 @@ class Described(Common):
 
         def __call__(self, inputs: Edges, mask: Masks = None) -> Edge: ...
 
-    def __new__(cls, *arguments: Any, **given: Any) -> Self:
+    def __new__(cls, *arguments: object, **given: object) -> Self:
         cls.check_class()
         return object.__new__(cls)
 
@@ -116,7 +118,7 @@ class Described(Common):
     def operations(self, shape: Shape) -> tuple[Operation, ...]:
         return ()
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> Config:
         """What a copy takes along: the description, without weights, calls and a name that a model chose."""
         stored = {f.name: getattr(self, f.name) for f in fields(self)}
         own = {"_dtype": self._dtype, "_trainable": self._trainable, "_batch_rows": self._batch_rows}
@@ -126,7 +128,7 @@ class Described(Common):
 
     def config(self) -> Config:
         """What the model file stores: the class and every argument, but for those that None stands for."""
-        stored: dict[str, Any] = {"class": self.stored_as or _described_class(type(self)).__name__}
+        stored: Config = {"class": self.stored_as or _described_class(type(self)).__name__}
         for f in fields(self):
             value: Any = self.given_name if f.name == "name" else getattr(self, f.name)
             if value is not None and f.name in ("shape", "input_shape"):

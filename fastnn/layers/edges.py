@@ -141,6 +141,9 @@ class Edge:
 Edges = Edge | Sequence[Edge] | Mapping[str, Edge]
 """What layers and models are called on, and where graphs begin and end."""
 
+Made = Edge | Any
+"""What a call gives: an edge, of several outputs a list of them. Which, no type checker can know."""
+
 Masks = Edge | Sequence[Edge | None] | None
 """Masks of what a layer reads, None for inputs without."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import field
 from typing import Any
 
+from fastnn.layers.arguments import TargetShape
 from fastnn.layers.described import Described, described
 from fastnn.layers.edges import Call, Edge, Edges, Masks
 from fastnn.layers.parameter import Shape, check_shape, other_shape
@@ -25,7 +26,7 @@ class InputLayer(Described):
     (None, 3)
     """
 
-    shape: Any
+    shape: TargetShape
     name: str | None = field(default=None, compare=False)
     states_input = True
     n_inputs = 0
@@ -36,8 +37,7 @@ class InputLayer(Described):
 
     @property
     def input_shape(self) -> Shape:  # type: ignore[override]  # other layers are given it
-        found: Shape = self.shape
-        return found
+        return self.shape
 
     @property
     def edge(self) -> Edge:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import field
-from typing import Any
 
 from fastnn._base.arguments import flag, integer
 from fastnn._ops import Operation, merge, normalize
 from fastnn._ops import concatenate as concatenate_kind
 from fastnn._ops import dot as dot_kind
 from fastnn._ops.merge import Join
+from fastnn.layers.arguments import Axes
 from fastnn.layers.described import Described, described
 from fastnn.layers.merging_masked import MaskedJoin, masks_in_a_row
 from fastnn.layers.parameter import Parameter, Shape
@@ -164,13 +164,13 @@ class Minimum(Choosing):
     join = Join.MINIMUM
 
 
-def check_axis(layer: str, axis: Any, n_axes: int) -> int:
+def check_axis(layer: str, axis: object, n_axes: int) -> int:
     """An axis of a sample as Keras counts it, 1 for the first one behind the batch, from 1 on or from -1 down."""
     if isinstance(axis, bool) or not hasattr(axis, "__index__"):
         raise TypeError(f"axis of {layer} must be a whole number, got {axis!r}")
     if axis == 0:
         raise ValueError(f"axis of {layer} must be one of a sample's, 1 for the first; 0 is the batch")
-    counted = axis.__index__() + (n_axes + 1 if axis < 0 else 0)
+    counted = axis.__index__() + (n_axes + 1 if axis.__index__() < 0 else 0)
     if not 1 <= counted <= n_axes:
         raise ValueError(f"axis of {layer} must be 1 to {n_axes}, or -1 to -{n_axes} from the last, got {axis}")
     return int(counted)
@@ -251,20 +251,21 @@ class Dot(Joining):
     (3, 5)
     """
 
-    axes: Any
+    axes: Axes
     normalize: bool = False
     name: str | None = field(default=None, compare=False)
     n_inputs = 2
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "normalize", flag("normalize", self.normalize))
-        both = self.axes if isinstance(self.axes, tuple | list) else (self.axes, self.axes)
+        came: object = self.axes
+        both = came if isinstance(came, tuple | list) else (came, came)
         if len(both) != 2:
             raise ValueError(f"axes of Dot must be an axis, or a pair of them, got {self.axes!r}")
         for axis in both:
             check_axis("Dot", axis, 2)
-        if isinstance(self.axes, list):
-            object.__setattr__(self, "axes", tuple(self.axes))
+        if isinstance(came, list):
+            object.__setattr__(self, "axes", tuple(came))
 
     def _both(self, shapes: tuple[Shape, ...]) -> tuple[int, int]:
         """Places of the axes in the samples."""

@@ -12,7 +12,7 @@ import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
 from types import FunctionType, MethodType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 
@@ -28,6 +28,11 @@ from fastnn.layers.parameter import Parameter, Shape, check_shape, constraint_of
 from fastnn.layers.place import Place
 from fastnn.layers.weight import Weight, replaced
 from fastnn.regularizers import L1L2
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from fastnn.layers.arguments import GivenConstraint, GivenInitializer, GivenRegularizer, OwnArguments
 
 OVERRIDDEN = ("build", "get_config", "from_config", "name", "input_shape", "has_gradient")  # a class may have them
 ROUTINES = (FunctionType, MethodType)
@@ -52,20 +57,20 @@ class Own:
     has_gradient = True
     _place: Place | None
     _own_activity: L1L2 = own.NO_PENALTY
-    _own_given: Mapping[str, Any] = {}  # arguments of the constructor
+    _own_given: Mapping[str, object] = {}  # arguments of the constructor
     _own_weights: tuple[Weight, ...] = ()
     _own_attributes: Mapping[str, Weight] = {}  # that are weights
     _own_shapes: tuple[Shape, ...] | None = None
     _own_building = False
     _own_sizes: Mapping[tuple[Shape, ...], Shape] = {}  # of outputs, by those of inputs
 
-    def __new__(cls, *arguments: Any, **given: Any) -> Self:
+    def __new__(cls, *arguments: object, **given: object) -> Self:
         cls.check_class()
         made = super().__new__(cls)
         made._own_given = captured(cls, arguments, given)
         return made
 
-    def __init__(self, **given: Any) -> None:
+    def __init__(self, **given: Unpack[OwnArguments]) -> None:
         kept = words.of_layer(type(self).__name__, KNOWN, given)
         self.name = kept.get("name")
         if kept.get("input_shape") is not None:
@@ -91,7 +96,7 @@ class Own:
                 f"composes layers of fastnn.layers is a Model or a Sequential, which stands in models as a layer does"
             )
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         held = getattr(type(self), name, None)
         if type(held) in ROUTINES or (isinstance(held, property) and held.fset is None):
             raise AttributeError(f"{type(self).__name__}.{name} is what every layer has; keep it under another name")
@@ -111,12 +116,12 @@ class Own:
 
     def add_weight(
         self,
-        shape: Any = (),
-        initializer: Any = None,
+        shape: int | Sequence[int] = (),
+        initializer: GivenInitializer | None = None,
         dtype: DtypeLike | None = None,
         trainable: bool = True,
-        regularizer: Any = None,
-        constraint: Any = None,
+        regularizer: GivenRegularizer = None,
+        constraint: GivenConstraint = None,
         name: str | None = None,
     ) -> Any:
         """A weight of the layer, for ``build`` or ``__init__`` to keep as an attribute, such as ``self.kernel``.
@@ -136,10 +141,11 @@ class Own:
             in ``call`` and ``backward`` the attribute, also in a list or dict, is the array itself, not to be written
             to; of a weight that is not trainable it may be written to.
         """
-        if isinstance(shape, str):
+        came: object = shape
+        if isinstance(came, str):
             raise TypeError(f"add_weight takes the shape first; write add_weight(shape=..., name={shape!r})")
         name = f"weight_{len(self._own_weights)}" if name is None else name
-        told: Any = name
+        told: object = name
         if not (isinstance(told, str) and told) or any(weight.name == name for weight in self._own_weights):
             raise ValueError(f"each weight of {type(self).__name__} has a name of its own, got {name!r}")
         if dtype is not None:
@@ -242,7 +248,7 @@ class Own:
         rest = tuple(range(len(self._own_weights)))
         return (Operation(own.OP, n_in, n_out, rest=rest, activity=self._own_activity),)
 
-    def bound(self, arrays: Sequence[np.ndarray]) -> dict[str, Any]:
+    def bound(self, arrays: Sequence[np.ndarray]) -> dict[str, object]:
         """Attributes that are weights, or lists and dicts with weights, with arrays in the order of ``get_weights``."""
         found = dict(zip(self.in_order(), arrays, strict=True))
         held = {name: replaced(value, found) for name, value in vars(self).items() if name not in WEIGHTS}
@@ -251,7 +257,7 @@ class Own:
 
     # -- what is stored -------------------------------------------------------------------------
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> Config:
         """What a copy takes along: not what models made of the layer."""
         kept = {name: value for name, value in vars(self).items() if name not in MODELS}
         early = tuple(weight for weight in self._own_weights if not weight.in_build)
