@@ -81,15 +81,13 @@ def _known(argument: str, came: object, table: Mapping[str, object]) -> str:
     return str(name)
 
 
-def _factor(
-    argument: str, came: object, low: float, high: float, open_low: bool = False
-) -> float | tuple[float, float]:
+def _factor(name: str, came: object, low: float, high: float, open_low: bool = False) -> float | tuple[float, float]:
     """A share, or a pair of them, the smaller one first."""
     if not isinstance(came, tuple | list):
-        return number(argument, came, low=low, high=high, open_low=open_low)
+        return number(name, came, low=low, high=high, open_low=open_low)
     if len(came) != 2:
-        raise ValueError(f"{argument} must be a number or two of them (low, high), got {shown(came)}")
-    first, last = sorted(number(argument, part, low=low, high=high, open_low=open_low) for part in came)
+        raise ValueError(f"{name} must be a number or two of them (low, high), got {shown(came)}")
+    first, last = sorted(number(name, part, low=low, high=high, open_low=open_low) for part in came)
     return first, last
 
 

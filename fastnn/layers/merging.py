@@ -11,7 +11,6 @@ from fastnn._ops import Operation, merge, normalize
 from fastnn._ops import concatenate as concatenate_kind
 from fastnn._ops import dot as dot_kind
 from fastnn._ops.merge import Join
-from fastnn.layers.arguments import Axes
 from fastnn.layers.described import Described, described
 from fastnn.layers.merging_masked import MaskedJoin, masks_in_a_row
 from fastnn.layers.parameter import Parameter, Shape
@@ -251,21 +250,20 @@ class Dot(Joining):
     (3, 5)
     """
 
-    axes: Axes
+    axes: int | Sequence[int]
     normalize: bool = False
     name: str | None = field(default=None, compare=False)
     n_inputs = 2
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "normalize", flag("normalize", self.normalize))
-        came: object = self.axes
-        both = came if isinstance(came, tuple | list) else (came, came)
+        both = self.axes if isinstance(self.axes, tuple | list) else (self.axes, self.axes)
         if len(both) != 2:
             raise ValueError(f"axes of Dot must be an axis, or a pair of them, got {self.axes!r}")
         for axis in both:
             check_axis("Dot", axis, 2)
-        if isinstance(came, list):
-            object.__setattr__(self, "axes", tuple(came))
+        if isinstance(self.axes, list):
+            object.__setattr__(self, "axes", tuple(self.axes))
 
     def _both(self, shapes: tuple[Shape, ...]) -> tuple[int, int]:
         """Places of the axes in the samples."""

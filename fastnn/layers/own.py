@@ -12,7 +12,7 @@ import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
 from types import FunctionType, MethodType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
 import numpy as np
 
@@ -30,16 +30,13 @@ from fastnn.layers.weight import Weight, replaced
 from fastnn.regularizers import L1L2
 
 if TYPE_CHECKING:
-    from typing import Unpack
-
-    from fastnn.layers.arguments import GivenConstraint, GivenInitializer, GivenRegularizer, OwnArguments
+    from fastnn.layers import arguments
 
 OVERRIDDEN = ("build", "get_config", "from_config", "name", "input_shape", "has_gradient")  # a class may have them
 ROUTINES = (FunctionType, MethodType)
 KNOWN = ("input_shape", "name", "activity_regularizer")
 WEIGHTS = ("_own_weights", "_own_attributes")
 MODELS = ("_place", "_calls", "_name_is_chosen", "_own_shapes", "_own_sizes")  # what models made of a layer
-
 
 Result = TypeVar("Result")
 
@@ -70,7 +67,7 @@ class Own:
         made._own_given = captured(cls, arguments, given)
         return made
 
-    def __init__(self, **given: Unpack[OwnArguments]) -> None:
+    def __init__(self, **given: Unpack[arguments.OwnArguments]) -> None:
         kept = words.of_layer(type(self).__name__, KNOWN, given)
         self.name = kept.get("name")
         if kept.get("input_shape") is not None:
@@ -83,8 +80,7 @@ class Own:
         """``TypeError`` for a class that lacks one of the two ways, or has a method that models rely on."""
         kind = cls.__name__
         both = set(theirs(cls)) & ours(cls) - set(OVERRIDDEN)  # type: ignore[arg-type]  # types can be hashed
-        name = min(both, default=None)
-        if name:
+        if name := min(both, default=None):
             raise TypeError(f"{kind}.{name} would take the place of what every layer has; name it otherwise")
         if not callable(getattr(cls, "call", None)):
             has = " and has forward, which nothing calls: it is named call" if hasattr(cls, "forward") else ""
@@ -117,11 +113,11 @@ class Own:
     def add_weight(
         self,
         shape: int | Sequence[int] = (),
-        initializer: GivenInitializer | None = None,
+        initializer: arguments.GivenInitializer | None = None,
         dtype: DtypeLike | None = None,
         trainable: bool = True,
-        regularizer: GivenRegularizer = None,
-        constraint: GivenConstraint = None,
+        regularizer: arguments.GivenRegularizer = None,
+        constraint: arguments.GivenConstraint = None,
         name: str | None = None,
     ) -> Any:
         """A weight of the layer, for ``build`` or ``__init__`` to keep as an attribute, such as ``self.kernel``.
@@ -217,8 +213,7 @@ class Own:
         return self._own_sizes[shapes]
 
     def _told_shape(self, shapes: tuple[Shape, ...]) -> Shape:
-        tell = self.compute_output_shape
-        came = own.told(self, "compute_output_shape", tell, _with_rows(shapes))
+        came = own.told(self, "compute_output_shape", self.compute_output_shape, _with_rows(shapes))
         if not isinstance(came, tuple | list) or len(came) < 2 or came[0] is not None:
             raise ValueError(
                 f"{type(self).__name__}.compute_output_shape must return a shape with None for the rows, such as "
@@ -266,8 +261,7 @@ class Own:
 
     def get_config(self) -> Config:
         """The arguments that make the layer again: those of its constructor; a class may add to them, as in Keras."""
-        common = {"name": self.name, "trainable": self.trainable}
-        return {**self._own_given, **common}
+        return {**self._own_given, "name": self.name, "trainable": self.trainable}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:

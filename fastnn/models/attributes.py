@@ -8,7 +8,7 @@ silence. A class derived from a model may keep attributes of its own.
 from __future__ import annotations
 
 import inspect
-from typing import Any, ClassVar, NoReturn, Self
+from typing import ClassVar, NoReturn, Self
 
 from fastnn._base.arguments import shown, unknown_attribute
 from fastnn._base.listing import Listed
@@ -88,7 +88,7 @@ class Guarded(Listed):
     )
     SETTABLE: ClassVar[frozenset[str]] = frozenset()
 
-    def __new__(cls, *arguments: Any, **given: Any) -> Self:
+    def __new__(cls, *arguments: object, **given: object) -> Self:
         """Refuse a class of a user's whose own training or computation nothing would call."""
         own = next((name for name in NEVER_CALLED if hasattr(cls, name)), None)
         if own:
@@ -104,7 +104,7 @@ class Guarded(Listed):
             )
         return super().__new__(cls)
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         if name in self.SETTABLE or name[0] == "_" or self._is_own(name):
             object.__setattr__(self, name, value)
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fastnn._base.arguments import flag, shown
 from fastnn.layers.base import Layer
@@ -16,6 +16,7 @@ from fastnn.models.model import Model
 from fastnn.models.sequential import Sequential
 
 if TYPE_CHECKING:
+    from fastnn._base.types import AnyLayer
     from fastnn.models.graph import Item
 
 
@@ -74,7 +75,7 @@ class _Cloner:
         recursive: bool,
     ):
         self.clone_function, self.call_function, self.recursive = clone_function, call_function, recursive
-        self.made: dict[int, Any] = {}
+        self.made: dict[int, AnyLayer] = {}
 
     def clone(self, model: Model) -> Model:
         made = self._chain(model) if model.is_chain else self._graph(model)
@@ -115,7 +116,7 @@ class _Cloner:
             raise TypeError(f"call_function must give the edge that a layer makes, got {shown(came)}")
         return list(listed)
 
-    def _item(self, item: Item) -> Any:
+    def _item(self, item: Item) -> AnyLayer:
         if id(item) not in self.made:
             self.made[id(item)] = self._new(item)
         return self.made[id(item)]

@@ -23,6 +23,7 @@ from fastnn.models.inventory import check_uses, inventory
 from fastnn.models.structure import Structure
 
 if TYPE_CHECKING:
+    from fastnn._base.types import AnyLayer
     from fastnn.models.graph import Item
     from fastnn.models.model import Model
 
@@ -59,7 +60,7 @@ class Reader:
                 compile_as(made, entry["compile_config"], self.custom)
         return made
 
-    def config(self, config: object, is_chain: bool) -> Any:
+    def config(self, config: object, is_chain: bool) -> AnyLayer:
         """The model of a configuration."""
         with _in_words():
             made = self._chain(config) if is_chain else self._graph(config)

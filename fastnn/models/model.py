@@ -7,7 +7,7 @@ are compiled once and kept.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from fastnn import _kernels
 from fastnn._base.keywords import refuse
@@ -19,6 +19,9 @@ from fastnn.models.fitting import Fitting
 from fastnn.models.graph import Graph, trace
 from fastnn.models.signatures import Typed
 from fastnn.models.structure import Structure
+
+if TYPE_CHECKING:
+    from fastnn._base.types import DataLike
 
 STOPS = {"stop_evaluating", "stop_predicting", "stop_training"}  # what callbacks set
 
@@ -164,7 +167,7 @@ def _find_ends(graph: Graph, inputs: object, outputs: object) -> tuple[Structure
     return _structure("inputs", inputs, sources), _structure("outputs", outputs, makers)
 
 
-def _structure(kind: str, given: Any, names: tuple[str, ...]) -> Structure:
+def _structure(kind: str, given: DataLike, names: tuple[str, ...]) -> Structure:
     form = "dict" if isinstance(given, Mapping) else "list" if isinstance(given, list | tuple) else "one"
     if form == "dict":
         names = tuple(map(str, given))

@@ -82,8 +82,9 @@ class Network(Outline):
         return self._name
 
     @name.setter
-    def name(self, came: Any) -> None:
-        if not (isinstance(came, str) and came):
+    def name(self, came: str) -> None:
+        told: object = came
+        if not (isinstance(told, str) and told):
             raise TypeError(f"name must be a text, got {shown(came)}")
         self._name, self._name_is_chosen = came, False
 
@@ -112,7 +113,7 @@ class Network(Outline):
         return self._trainable
 
     @trainable.setter
-    def trainable(self, came: Any) -> None:
+    def trainable(self, came: bool) -> None:
         self.mark(came)
         for item in self.items:
             item.trainable = self._trainable

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -32,7 +32,7 @@ class Single:
     """
 
     def __init__(self) -> None:
-        self.form: tuple[Any, ...] | None = None
+        self.form: tuple[object, ...] | None = None
         self.by_size: dict[int, OneBatch] = {}
 
     def __call__(self, model: Fitting, x: object, y: object, weight: object, class_weight: object) -> History | None:

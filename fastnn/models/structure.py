@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from fastnn._base.arguments import nearest, shown
+
+if TYPE_CHECKING:
+    from fastnn._base.types import DataLike
 
 Made = TypeVar("Made")
 
@@ -26,7 +29,7 @@ class Structure:
     names: tuple[str, ...]
     form: str
 
-    def split(self, argument: str, came: object, optional: bool = False) -> list[Any]:
+    def split(self, argument: str, came: object, optional: bool = False) -> list[DataLike]:
         """A user's arrays, one for each end; with ``optional``, None stands for missing ones.
 
         Raises
