@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from types import TracebackType
-from typing import Literal
+from typing import Any, Literal
 
 from fastnn.callbacks.base import Callback, listens
 
@@ -66,7 +66,7 @@ class Listeners:
         self.callbacks = tuple(callbacks)
         self.told = self.callbacks if is_first else tuple(one for one in self.callbacks if not one.writes)
 
-    def introduce(self, model: object, params: dict[str, object]) -> None:
+    def introduce(self, model: Any, params: dict[str, object]) -> None:
         """Tell each callback its model and the numbers of the call."""
         for callback in self.callbacks:
             callback.set_params(params)

@@ -63,7 +63,7 @@ class TensorBoardLogger(Callback):
     def _scalars(self, run: str, step: int, values: Logs) -> None:
         self._write(run, step, [{"tag": tag, "simple_value": float(value)} for tag, value in values.items()])
 
-    def _write(self, run: str, step: int, values: list[dict[str, Any]]) -> None:
+    def _write(self, run: str, step: int, values: list[dict[str, object]]) -> None:
         """Have values of one step on the disk."""
         if not values:
             return

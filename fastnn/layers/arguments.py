@@ -2,15 +2,17 @@
 
 ``Dense(8, activation="relu").activation`` is a record: arguments are settled when a layer is made. For type checkers
 the fields of layers are therefore descriptors, which take one type and give another; when a program runs, they are
-plain fields of dataclasses, and nothing here is called but :func:`default`. Names are literal, so that a slip in one is
+plain fields of dataclasses, and nothing here is called but ``default``. Names are literal, so that a slip in one is
 an error of types; one that a program computes is looked up first: ``Dense(8, activations.get(name))``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal
 
+from fastnn._base.types import Argument as Argument
+from fastnn._base.types import default as default
 from fastnn.activations import Activation
 from fastnn.activations.names import ActivationName
 from fastnn.initializers import Initializer
@@ -25,25 +27,6 @@ if TYPE_CHECKING:
 
     from fastnn._base.types import DtypeLike
     from fastnn.constraints import Constraint, ConstraintName
-
-Given = TypeVar("Given")
-Settled = TypeVar("Settled")
-
-
-class Argument(Generic[Given, Settled]):
-    """An argument of a layer: what may be given, and what the layer's attribute is."""
-
-    if TYPE_CHECKING:
-
-        def __get__(self, layer: object, kind: object = None) -> Settled: ...
-
-        def __set__(self, layer: object, given: Given) -> None: ...
-
-
-def default(value: object) -> Any:  # which a descriptor takes, of any type
-    """The value that an argument has where none is given."""
-    return value
-
 
 Config = Mapping[str, object]
 ActivationLike = Argument[ActivationName | Activation | Layer | Config | None, Activation]

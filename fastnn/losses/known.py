@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import FunctionType
-from typing import Any, TypeGuard, overload
+from typing import TYPE_CHECKING, TypeGuard, overload
 
 from fastnn._base.arguments import lookup
 from fastnn.losses.base import Loss, check_reduction, snake_case
 from fastnn.losses.binding import bind
 from fastnn.losses.custom import CustomLoss
 from fastnn.losses.records import LOSSES, LossRecord
+
+if TYPE_CHECKING:
+    from fastnn._base.types import Config
 
 CLASSES = ("fastnn.losses.classes", "fastnn.losses.of_classes")  # modules that have them
 ALIASES = {
@@ -24,10 +27,10 @@ ALIASES = {
 
 
 @overload
-def get(loss: str | LossRecord, **arguments: Any) -> LossRecord: ...
+def get(loss: str | LossRecord, **arguments: object) -> LossRecord: ...
 @overload
-def get(loss: object, **arguments: Any) -> LossRecord | CustomLoss: ...
-def get(loss: object, **arguments: Any) -> LossRecord | CustomLoss:
+def get(loss: object, **arguments: object) -> LossRecord | CustomLoss: ...
+def get(loss: object, **arguments: object) -> LossRecord | CustomLoss:
     """Turn what a user wrote (name, record, stored config, function, class) into a loss.
 
     Parameters
@@ -51,7 +54,8 @@ def get(loss: object, **arguments: Any) -> LossRecord | CustomLoss:
     if isinstance(loss, CustomLoss) and not arguments:
         return loss
     if is_ours(loss) or (isinstance(loss, type) and issubclass(loss, Loss) and loss is not Loss):
-        return get(loss(**arguments))
+        make: Callable[..., LossRecord | Loss] = loss
+        return get(make(**arguments))
     if isinstance(loss, Loss) and not arguments:
         name = getattr(loss, "name", None) or snake_case(type(loss).__name__)  # without Loss.__init__ it has none
         return CustomLoss(loss.call, name, check_reduction(loss.reduction))
@@ -73,7 +77,7 @@ def _definition_of(function: FunctionType) -> str | None:
     return FUNCTIONS.get(function)
 
 
-def _of_config(config: dict[str, Any], arguments: dict[str, Any]) -> LossRecord | CustomLoss:
+def _of_config(config: Config, arguments: dict[str, object]) -> LossRecord | CustomLoss:
     if "class_name" in config:
         found: LossRecord | CustomLoss = get(config["class_name"], **(config.get("config") or {}) | arguments)
         return found

@@ -13,7 +13,6 @@ from fastnn import _kernels
 from fastnn._base.keywords import refuse
 from fastnn._base.types import DtypeLike, StrPath
 from fastnn._engine.state import attribute
-from fastnn.callbacks import History
 from fastnn.layers.edges import Edge, Edges
 from fastnn.models.fitting import Fitting
 from fastnn.models.graph import Graph, trace
@@ -105,7 +104,7 @@ class Model(Typed):
         self.backend = backend
         self.backend_: str | None = None
         self.metadata: dict[str, str] = {}
-        self.history: History | None = None
+        self.history = None
 
     @classmethod
     def waiting(
