@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from types import TracebackType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from fastnn.callbacks.base import Callback, listens
+
+if TYPE_CHECKING:
+    from fastnn.callbacks.base import Model
 
 
 class Errors:
@@ -66,11 +69,11 @@ class Listeners:
         self.callbacks = tuple(callbacks)
         self.told = self.callbacks if is_first else tuple(one for one in self.callbacks if not one.writes)
 
-    def introduce(self, model: Any, params: dict[str, object]) -> None:
+    def introduce(self, model: object, params: dict[str, object]) -> None:
         """Tell each callback its model and the numbers of the call."""
         for callback in self.callbacks:
             callback.set_params(params)
-            callback.set_model(model)
+            callback.set_model(cast("Model", model))  # as all are that callbacks are told of
 
     def hear(self, *hooks: str) -> bool:
         """Whether any of them has one of these hooks."""

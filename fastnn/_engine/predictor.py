@@ -10,6 +10,7 @@ import numpy as np
 
 from fastnn._base.arrays import is_sparse
 from fastnn._base.foreign import check_mask
+from fastnn._base.types import DataLike, Outputs
 from fastnn._engine.cfunction import CFunction, c_function_of
 from fastnn._engine.convert import of_rows, way_to
 from fastnn._engine.state import State
@@ -17,7 +18,6 @@ from fastnn._plan.memory import Memory, allocate
 from fastnn._plan.plan import Plan
 
 if TYPE_CHECKING:
-    from fastnn._base.types import DataLike, Outputs
 
     class AnyPredictor(Protocol):
         """What ``Model.predictor`` gives, of any model; ``step`` and what follows are of those that go in steps."""
