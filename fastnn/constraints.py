@@ -89,8 +89,7 @@ class Constraint(Listed):
         w = np.array(w)
         w = w if w.dtype.kind == "f" else w.astype(np.float64)
         project(w.reshape(-1), self.code, *self.matrix(w.shape), *self.bounds())
-        found: np.ndarray = w
-        return found
+        return w
 
     def __repr__(self) -> str:
         return call_of(self)

@@ -10,7 +10,7 @@ from fastnn._base.reprs import call_of
 
 if TYPE_CHECKING:
     from fastnn._base.types import Argument, Outputs
-    from fastnn.models.model import Model
+    from fastnn.models.model import Model as Model
 
 
 Logs = dict[str, float]

@@ -12,13 +12,11 @@ import os
 import sys
 import time
 import weakref
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import Any
 
 from fastnn._base.types import StrPath
 from fastnn.callbacks.base import Callback, Logs
-
-if TYPE_CHECKING:
-    from types import ModuleType
 
 
 class TensorBoardLogger(Callback):

@@ -16,7 +16,7 @@ from fastnn.callbacks.base import Callback, Logs
 from fastnn.callbacks.progress import say
 
 if TYPE_CHECKING:
-    from fastnn.models.model import Model
+    from fastnn.callbacks.base import Model
 
 Mode = Literal["auto", "min", "max"]
 
@@ -84,8 +84,7 @@ def rises(monitor: str, model: Model | None) -> bool | None:
     own = {reading.name: reading.rises for reading, *_ in model.resolved_metrics()} if model is not None else {}
     for known in (name, name.rpartition("_")[0]):  # of several numbers each has the metric's name and its place
         if known in own:
-            found: bool | None = own[known]
-            return found
+            return own[known]
     try:
         return metrics.get(name).rises
     except ValueError:

@@ -21,11 +21,8 @@ from fastnn.layers.base import Layer
 from fastnn.regularizers import L1L2, RegularizerName
 
 if TYPE_CHECKING:
-    from typing import TypedDict
-
     from numpy.typing import ArrayLike
 
-    from fastnn._base.types import DtypeLike
     from fastnn.constraints import Constraint, ConstraintName
 
 Config = Mapping[str, object]
@@ -55,21 +52,5 @@ if TYPE_CHECKING:
     GivenConstraint = ConstraintName | Constraint | type[Constraint] | Config | None
     ConstraintLike = Argument[GivenConstraint, Constraint | None]
     Statistic = Argument[ArrayLike | None, tuple[float, ...] | None]
-
-    class LayerArguments(TypedDict, total=False):
-        """The arguments that layers of every kind take by name."""
-
-        name: str | None
-        trainable: bool
-        dtype: DtypeLike | None
-        batch_size: int | None
-        batch_input_shape: Sequence[int | None] | None
-
-    class OwnArguments(LayerArguments, total=False):
-        """Those of layers of a user's own."""
-
-        input_shape: int | Sequence[int] | None
-        activity_regularizer: GivenRegularizer
-
 else:  # without names that only type checkers see: typing.get_type_hints, which checks of files ask, finds all hints
     ConstraintLike = Statistic = Argument[object, object]  # few programs load constraints

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import field, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypedDict, Unpack
 
 import numpy as np
 
@@ -29,8 +29,6 @@ from fastnn.layers.steps import StepForm
 from fastnn.layers.windows import PADDINGS, Windows, check_data_format, check_padding, check_rank, count, sizes
 
 if TYPE_CHECKING:
-    from typing import TypedDict, Unpack
-
     from fastnn.activations import Activation
     from fastnn.layers.base import Layer
     from fastnn.layers.steps import Steps

@@ -10,6 +10,7 @@ kind touches one file here, and one in each backend if it needs an op kind of it
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Self, TypeVar, dataclass_transform
 
@@ -27,8 +28,6 @@ from fastnn.layers.own import by_inputs
 from fastnn.layers.parameter import Parameter, Shape, stated
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from fastnn._base.types import DtypeLike
     from fastnn.layers.edges import Edge, Edges, Masks
 

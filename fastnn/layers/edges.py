@@ -129,8 +129,7 @@ class Edge:
     def _scaled(self, scale: float, offset: float = 0.0) -> Edge:
         from fastnn.layers import Rescaling
 
-        found: Edge = Rescaling(scale, offset)(self)
-        return found
+        return Rescaling(scale, offset)(self)
 
     def _number(self, came: object) -> float:
         if isinstance(came, bool) or not isinstance(came, Real):

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Unpack
 
 from fastnn.layers.edges import Edge
 from fastnn.layers.merging import Add, Average, Concatenate, Dot, Maximum, Minimum, Multiply, Subtract
-
-if TYPE_CHECKING:
-    from typing import Unpack
-
-    from fastnn.layers.arguments import LayerArguments
+from fastnn.layers.words import LayerArguments
 
 
 def add(inputs: Sequence[Edge], **given: Unpack[LayerArguments]) -> Edge:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
@@ -16,8 +16,6 @@ from fastnn.layers.parameter import Parameter, Shape
 from fastnn.layers.settling import parameter, settle
 
 if TYPE_CHECKING:
-    from typing import TypedDict
-
     from fastnn.layers.base import Layer
 
     class Places(TypedDict):

@@ -67,7 +67,7 @@ class Own:
         made._own_given = captured(cls, arguments, given)
         return made
 
-    def __init__(self, **given: Unpack[arguments.OwnArguments]) -> None:
+    def __init__(self, **given: Unpack[words.OwnArguments]) -> None:
         kept = words.of_layer(type(self).__name__, KNOWN, given)
         self.name = kept.get("name")
         if kept.get("input_shape") is not None:

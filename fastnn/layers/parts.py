@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from fastnn._ops import Operation
 
 if TYPE_CHECKING:
-    from typing import TypedDict, Unpack
-
     from fastnn.regularizers import L1L2
 
     class Changes(TypedDict, total=False):

@@ -34,12 +34,10 @@ class InPlace:
         return bool(self.layer.by_step)
 
     def output_shape(self, shape: Shape) -> Shape:
-        found: Shape = self.layer.output_shape(shape)
-        return found
+        return self.layer.output_shape(shape)
 
     def _operation(self, shape: Shape) -> Operation:
-        found: Operation = self.layer.operations(shape)[0]
-        return found
+        return self.layer.operations(shape)[0]
 
 
 @described

@@ -241,8 +241,7 @@ class TimeDistributed(Described):
         return (shape[0], *self.layer.output_shape(self._inside(shape)))
 
     def parameters(self, shape: Shape) -> tuple[Parameter, ...]:
-        found: tuple[Parameter, ...] = self.layer.parameters(self._inside(shape))
-        return found
+        return self.layer.parameters(self._inside(shape))
 
     def operations(self, shape: Shape) -> tuple[Operation, ...]:
         steps, operations = shape[0], self._inner_operations(shape)
@@ -255,8 +254,7 @@ class TimeDistributed(Described):
         operations = self.layer.operations(self._inside(shape))
         if any(operation.op.measures for operation in operations):
             raise ValueError(f"{self!r} would measure each step of a batch by itself; LayerNormalization does not")
-        found: tuple[Operation, ...] = operations
-        return found
+        return operations
 
     def _unrolled(self, steps: int, inside: Shape, operations: tuple[Operation, ...]) -> tuple[Operation, ...]:
         """Of operations on whole samples: taken apart, each step by itself, and put together."""

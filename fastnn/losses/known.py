@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import FunctionType
-from typing import TYPE_CHECKING, TypeGuard, overload
+from typing import TypeGuard, overload
 
 from fastnn._base.arguments import lookup
+from fastnn._base.types import Config
 from fastnn.losses.base import Loss, check_reduction, snake_case
 from fastnn.losses.binding import bind
 from fastnn.losses.custom import CustomLoss
 from fastnn.losses.records import LOSSES, LossRecord
-
-if TYPE_CHECKING:
-    from fastnn._base.types import Config
 
 CLASSES = ("fastnn.losses.classes", "fastnn.losses.of_classes")  # modules that have them
 ALIASES = {
@@ -79,8 +77,7 @@ def _definition_of(function: FunctionType) -> str | None:
 
 def _of_config(config: Config, arguments: dict[str, object]) -> LossRecord | CustomLoss:
     if "class_name" in config:
-        found: LossRecord | CustomLoss = get(config["class_name"], **(config.get("config") or {}) | arguments)
-        return found
+        return get(config["class_name"], **(config.get("config") or {}) | arguments)
     if "name" not in config:
         raise TypeError(f"a model has one output: give its loss alone, not a dict of outputs, got {config!r}")
     return get(config.get("name"), **{k: v for k, v in config.items() if k != "name"} | arguments)

@@ -26,22 +26,18 @@ of 0.3 is not hit by everything below a half. The classes with full names comput
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from fastnn._base.arguments import integer, number
-from fastnn._base.types import DtypeLike
+from fastnn._base.types import DtypeLike, Numbers
 from fastnn.metrics.averages import r_mean
 from fastnn.metrics.base import UNNAMED, Definition, Name
 from fastnn.metrics.readings import Reading, Task
 from fastnn.metrics.statistics import StatisticCode
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from fastnn._base.types import Numbers
 
 HALF, SIGN, EQUAL, LARGEST, WEIGHT, NOT_01, NOT_SIGNS, NOT_ONE_HOT = range(8)
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fastnn import losses, metrics
 from fastnn._base import lazy
 from fastnn._base.arguments import lookup, number, shown, unknown_name
+from fastnn._base.types import Config
 from fastnn.metrics.base import Definition, Metric
-
-if TYPE_CHECKING:
-    from fastnn._base.types import Config
 
 
 def _made(kind: str, *arguments: object, **given: object) -> Callable[[], Metric]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from fastnn._base.arguments import shown
 from fastnn._base.portions import GivesPortions, Portion
+from fastnn._base.types import DataLike, Stored
 from fastnn._engine import convert
 from fastnn._engine.data import Given, are_plain, make_rows, own, plain_rows, split_rows, weighted
 from fastnn._engine.sources import Source, gives_batches, may_give_batches
@@ -18,7 +19,6 @@ from fastnn._kernels.contract import Rows
 
 if TYPE_CHECKING:
     from fastnn._base.sparse import AnyRows
-    from fastnn._base.types import DataLike, Stored
     from fastnn._engine.prepare import Arguments
     from fastnn.models.evaluating import Evaluating
     from fastnn.models.fitting import Fitting

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastnn._base.arguments import shown
 from fastnn._base.arrays import listed
+from fastnn._base.types import AnyLayer
 from fastnn.layers.base import Layer
 from fastnn.layers.edges import Edge
 from fastnn.models.graph import Graph, trace
 
 if TYPE_CHECKING:
-    from fastnn._base.types import AnyLayer
     from fastnn.models.graph import Item
 
 

@@ -16,7 +16,7 @@ from fastnn._base.arguments import integer, shown
 from fastnn._base.packing import pack
 from fastnn._base.stored import parse
 from fastnn._base.tensor_file import check_name
-from fastnn._base.types import StrPath
+from fastnn._base.types import Config, Stored, StrPath
 from fastnn._base.writing import check_writable, write_atomically
 from fastnn._engine.bookmark import VECTORS, validated
 from fastnn._engine.saving import Every, Saving, check_every
@@ -27,7 +27,6 @@ from fastnn.models.files import CHECKPOINT, FIT, FORMAT, check_kind, in_order, o
 from fastnn.models.texts import as_text_has, text_of
 
 if TYPE_CHECKING:
-    from fastnn._base.types import Config, Stored, StrPath
     from fastnn.models.fitting import Fitting
 
 RESUME = ("auto", True, False)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from fastnn._base.arguments import flag, shown
+from fastnn._base.types import AnyLayer
 from fastnn.layers.base import Layer
 from fastnn.layers.edges import Call, Edge
 from fastnn.layers.input import InputLayer
@@ -16,7 +17,6 @@ from fastnn.models.model import Model
 from fastnn.models.sequential import Sequential
 
 if TYPE_CHECKING:
-    from fastnn._base.types import AnyLayer
     from fastnn.models.graph import Item
 
 
@@ -61,8 +61,7 @@ def clone_model(
         raise ValueError("a clone has inputs of its own; leave out input_tensors, and call the clone on edges")
     if call_function is not None and model.is_chain:
         raise ValueError("call_function is for a fastnn.Model; give a Sequential other layers by clone_function")
-    made: Model = _Cloner(clone_function, call_function, flag("recursive", recursive)).clone(model)
-    return made
+    return _Cloner(clone_function, call_function, flag("recursive", recursive)).clone(model)
 
 
 class _Cloner:
@@ -104,8 +103,7 @@ class _Cloner:
         made = Model.waiting(model.dtype_policy, backend=model.backend, name=model.given_name)
         made.draft(graph, model.ends)
         made.settle_in()
-        found: Model = made
-        return found
+        return made
 
     def _called(self, item: Item, call: Call, edges: list[Edge]) -> list[Edge]:
         if self.call_function is None:

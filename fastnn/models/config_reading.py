@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from fastnn import layers as layer_definitions
 from fastnn._base.arguments import shown
 from fastnn._base.arrays import listed
-from fastnn._base.types import Stored
+from fastnn._base.types import AnyLayer, Stored
 from fastnn.layers.base import Layer
 from fastnn.layers.parameter import check_shape, without_batch
 from fastnn.models.blueprint import Blueprint, checked, graph_from, n_outputs
@@ -23,7 +23,6 @@ from fastnn.models.inventory import check_uses, inventory
 from fastnn.models.structure import Structure
 
 if TYPE_CHECKING:
-    from fastnn._base.types import AnyLayer
     from fastnn.models.graph import Item
     from fastnn.models.model import Model
 
@@ -120,8 +119,7 @@ class Reader:
         model.draft(graph_from(items, drawn), ends)
         check_uses(inventory(model))
         model.settle_in()
-        found: Model = model
-        return found
+        return model
 
 
 @contextlib.contextmanager

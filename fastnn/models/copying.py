@@ -7,15 +7,13 @@ Graph, store and plans are made anew, so that a copy shares nothing with its ori
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
+from fastnn._base.types import Config, Stored
 from fastnn.models import compact
 from fastnn.models.blueprint import blueprint, graph_from
 from fastnn.models.naming import keep_names
 from fastnn.models.network import Network
-
-if TYPE_CHECKING:
-    from fastnn._base.types import Config, Stored
 
 MADE_ANEW = (
     *("_store", "_state", "_graph", "_layout", "_inner", "_new", "_read_by", "_predictors"),

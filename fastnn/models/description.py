@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fastnn._base.types import Config
 from fastnn._plan.layout import Layout
 from fastnn.layers.base import Layer
 from fastnn.layers.input import InputLayer
@@ -22,7 +23,6 @@ from fastnn.models.instruction import described_training
 from fastnn.models.inventory import check_uses, inventory
 
 if TYPE_CHECKING:
-    from fastnn._base.types import Config
     from fastnn.models.fitting import Fitting
 
 

@@ -21,14 +21,13 @@ from fastnn._base.packing import unpack
 from fastnn._base.reprs import cut, in_a_line
 from fastnn._base.stored import parse
 from fastnn._base.tensor_file import TensorFile, check_name
-from fastnn._base.types import StrPath
+from fastnn._base.types import Stored, StrPath
 from fastnn._base.writing import write_atomically
 from fastnn.models.description import arrays, describe, version_of
 from fastnn.models.rebuilding import rebuild
 from fastnn.models.texts import text_of
 
 if TYPE_CHECKING:
-    from fastnn._base.types import Stored
     from fastnn.models.fitting import Fitting
     from fastnn.models.model import Model
 

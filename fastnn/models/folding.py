@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fastnn._base.arguments import shown
-from fastnn._base.types import Policy
+from fastnn._base.types import AnyLayer, Policy
 from fastnn._plan.passes import operations_of
 from fastnn.layers.activation import Identity
 from fastnn.layers.base import Layer
@@ -26,9 +25,6 @@ from fastnn.models.instruction import train_alike
 from fastnn.models.inventory import inventory
 from fastnn.models.model import Model
 from fastnn.models.sequential import Sequential
-
-if TYPE_CHECKING:
-    from fastnn._base.types import AnyLayer
 
 
 def fold(model: object) -> Model:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fastnn._base.types import DataLike
 from fastnn.layers.parameter import OpenSize, Shape
 from fastnn.losses import LossRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from fastnn._base.types import DataLike
     from fastnn.models.choices import AnyLoss
     from fastnn.models.model import Model
 

@@ -7,20 +7,16 @@ are compiled once and kept.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from fastnn import _kernels
 from fastnn._base.keywords import refuse
-from fastnn._base.types import DtypeLike, StrPath
+from fastnn._base.types import DataLike, DtypeLike, StrPath
 from fastnn._engine.state import attribute
 from fastnn.layers.edges import Edge, Edges
 from fastnn.models.fitting import Fitting
 from fastnn.models.graph import Graph, trace
 from fastnn.models.signatures import Typed
 from fastnn.models.structure import Structure
-
-if TYPE_CHECKING:
-    from fastnn._base.types import DataLike
 
 STOPS = {"stop_evaluating", "stop_predicting", "stop_training"}  # what callbacks set
 

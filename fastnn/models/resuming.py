@@ -19,6 +19,7 @@ from fastnn._base import users_line
 from fastnn._base.arguments import integer
 from fastnn._base.reprs import in_a_line
 from fastnn._base.stored import difference
+from fastnn._base.types import Config, Stored
 from fastnn._engine.bookmark import MOST, VECTORS, Misfit
 from fastnn.models import compact
 from fastnn.models.checkpoints import Found, described_optimizer
@@ -29,7 +30,6 @@ from fastnn.models.texts import as_text_has
 from fastnn.schedules import Schedule
 
 if TYPE_CHECKING:
-    from fastnn._base.types import Config, Stored
     from fastnn.models.fitting import Fitting
 
 

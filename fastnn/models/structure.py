@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from fastnn._base.arguments import nearest, shown
-
-if TYPE_CHECKING:
-    from fastnn._base.types import DataLike
+from fastnn._base.types import DataLike
 
 Made = TypeVar("Made")
 

@@ -82,11 +82,13 @@ class Rate:
     def __init__(self, default: float):
         self.default = default
 
-    def __get__(self, optimizer: Optimizer | None, kind: type) -> LearningRate | Any:
-        if optimizer is None:
-            return self.default  # what the constructor's argument defaults to
-        kept = vars(optimizer)["learning_rate"]
-        return kept if isinstance(kept, Schedule) else LearningRate(kept, optimizer)
+    def __get__(self, optimizer: Optimizer | None, kind: type) -> Held:
+        found: Any = self.default  # what the constructor's argument defaults to
+        if optimizer is not None:
+            kept = vars(optimizer)["learning_rate"]
+            found = kept if isinstance(kept, Schedule) else LearningRate(kept, optimizer)
+        held: Held = found
+        return held
 
     def __set__(self, optimizer: Optimizer, came: float | Schedule) -> None:
         rate = came if isinstance(came, Schedule) else number("learning_rate", came, low=0.0)
@@ -94,6 +96,12 @@ class Rate:
 
 
 if TYPE_CHECKING:
+
+    class Held(LearningRate):
+        """A rate, or a schedule. Which, no type checker can know."""
+
+        def __getattr__(self, name: str) -> Any: ...
+
     RateLike = Rate
 else:  # who asks for the types of fields is told of no descriptor
     RateLike = object

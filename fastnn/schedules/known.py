@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from fastnn import schedules
 from fastnn._base import lazy
 from fastnn._base.arguments import lookup
+from fastnn._base.types import Config
 from fastnn.schedules.base import Schedule
-
-if TYPE_CHECKING:
-    from fastnn._base.types import Config
 
 _CLASSES = (
     *("Constant", "ExponentialDecay", "StepDecay", "PiecewiseConstantDecay", "PolynomialDecay", "InverseTimeDecay"),
