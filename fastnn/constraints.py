@@ -13,7 +13,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -22,7 +22,9 @@ from fastnn._base.listing import Listed
 from fastnn._base.reprs import call_of
 
 if TYPE_CHECKING:
-    from fastnn._base.types import Numbers
+    from numpy.typing import ArrayLike
+
+    from fastnn._base.types import Config, Numbers
 
 EPSILON = 1e-7  # keeps the quotient of norms finite
 
@@ -77,7 +79,7 @@ class Constraint(Listed):
             return math.prod(shape[rank - len(summed) :]), True
         raise ValueError(f"{self!r} must sum over the first or the last axes of a parameter of shape {tuple(shape)}")
 
-    def __call__(self, w: Any) -> np.ndarray:
+    def __call__(self, w: ArrayLike) -> np.ndarray:
         """The projected array, of the shape and dtype of ``w``.
 
         >>> from fastnn.constraints import MaxNorm
@@ -87,13 +89,12 @@ class Constraint(Listed):
         w = np.array(w)
         w = w if w.dtype.kind == "f" else w.astype(np.float64)
         project(w.reshape(-1), self.code, *self.matrix(w.shape), *self.bounds())
-        found: np.ndarray = w
-        return found
+        return w
 
     def __repr__(self) -> str:
         return call_of(self)
 
-    def config(self) -> dict[str, Any]:
+    def config(self) -> Config:
         """What the model file stores."""
         given = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]  # dataclasses
         return {"name": type(self).__name__, **given}
@@ -130,7 +131,7 @@ class MaxNorm(Constraint):
     """
 
     max_value: float = 2
-    axis: Any = 0
+    axis: int | Sequence[int] | None = 0
 
     def __post_init__(self) -> None:
         number("max_value", self.max_value, low=0.0)
@@ -150,7 +151,7 @@ class UnitNorm(Constraint):
     axis : axis or axes over which a norm is taken.
     """
 
-    axis: Any = 0
+    axis: int | Sequence[int] | None = 0
 
     def __post_init__(self) -> None:
         _settle_axis(self)
@@ -174,7 +175,7 @@ class MinMaxNorm(Constraint):
     min_value: float = 0.0
     max_value: float = 1.0
     rate: float = 1.0
-    axis: Any = 0
+    axis: int | Sequence[int] | None = 0
 
     def __post_init__(self) -> None:
         number("min_value", self.min_value, low=0.0)
@@ -186,7 +187,7 @@ class MinMaxNorm(Constraint):
         return float(self.min_value), float(self.max_value), float(self.rate)
 
 
-def _settle_axis(constraint: Any) -> None:
+def _settle_axis(constraint: MaxNorm | UnitNorm | MinMaxNorm) -> None:
     """Keep ``axis`` as None, a whole number or a tuple of them."""
     axis = constraint.axis
     whole = axis if isinstance(axis, tuple | list) else () if axis is None else (axis,)

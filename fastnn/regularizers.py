@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from fastnn._base.arguments import fixed, lookup, number, refuse_subclass, shown
 from fastnn._base.reprs import call_of
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 
 def penalty(segments: np.ndarray, params: np.ndarray) -> float:
@@ -58,7 +61,7 @@ class L1L2:
         number("l1", self.l1, low=0.0)
         number("l2", self.l2, low=0.0)
 
-    def __call__(self, x: Any) -> float:
+    def __call__(self, x: ArrayLike) -> float:
         """The penalty of an array, summed in float64."""
         x = np.asarray(x)
         return float(self.l1 * np.abs(x).sum(dtype=np.float64) + self.l2 * np.square(x, dtype=np.float64).sum())

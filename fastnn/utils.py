@@ -21,6 +21,10 @@ from fastnn.backend import clear_session
 from fastnn.models.folding import fold
 from fastnn.models.profiling import profile
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from numpy.typing import ArrayLike
+
 __all__ = [
     "PyDataset",
     "Sequence",
@@ -74,7 +78,7 @@ class PyDataset:
         self.use_multiprocessing = flag("use_multiprocessing", use_multiprocessing)
         self.max_queue_size = integer("max_queue_size", max_queue_size, low=1)
 
-    def __getitem__(self, index: int) -> Any:
+    def __getitem__(self, index: int) -> object:
         """The batch of this index, from 0."""
         raise NotImplementedError(f"{type(self).__name__} needs __getitem__(index), which gives a batch (x, y)")
 
@@ -121,7 +125,7 @@ def set_random_seed(seed: int) -> None:
     seed_models(seed)
 
 
-def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
+def to_categorical(x: ArrayLike, num_classes: int | None = None) -> np.ndarray:
     """Class indices as one-hot rows.
 
     Parameters
@@ -250,7 +254,7 @@ def normalize(x: object, axis: int = -1, order: int = 2) -> np.ndarray:
 
 def plot_model(
     model: object, to_file: StrPath = "model.png", show_shapes: bool = False, dpi: int = 200, **unknown: object
-) -> Any:
+) -> Axes:
     """Draw a model's graph with :func:`fastnn.plot.graph`, and write the picture.
 
     Parameters
@@ -272,7 +276,8 @@ def plot_model(
     ax: Any = graph(model, show_shapes=show_shapes)
     if to_file is not None:
         ax.figure.savefig(to_file, dpi=integer("dpi", dpi, low=1), bbox_inches="tight")
-    return ax
+    found: Axes = ax
+    return found
 
 
 def _unknown(name: str) -> object:

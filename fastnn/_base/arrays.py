@@ -19,7 +19,7 @@ import numpy as np
 from fastnn._base.arguments import shown
 from fastnn._base.foreign import REAL, as_array
 from fastnn._base.sparse import SparseRows
-from fastnn._base.types import Policy
+from fastnn._base.types import Policy, Stored
 from fastnn._base.windows import WindowRows
 
 FEW = 8192  # numbers for which one call into BLAS is quicker than two of NumPy, and stays on one thread
@@ -85,7 +85,7 @@ def rows_dtype(came: Any) -> np.dtype:
     )
 
 
-def listed(name: str, came: object, wanted: str) -> list[Any]:
+def listed(name: str, came: object, wanted: str) -> list[Stored]:
     """A user's list, or ``TypeError`` when there is nothing to walk over."""
     if isinstance(came, str | bytes | dict) or not hasattr(came, "__iter__") or getattr(came, "shape", None) == ():
         raise TypeError(f"{name} must be a list of {wanted}, got {shown(came)}")

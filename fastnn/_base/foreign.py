@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from fastnn._base.arguments import shown
+from fastnn._base.types import DataLike
 from fastnn._base.windows import WindowRows
 
 REAL = "fiub"  # kinds of dtypes
@@ -60,7 +61,7 @@ def _in_memory(name: str, array: np.ndarray) -> np.ndarray:
     return array
 
 
-def plain(name: str, came: Any, dates: bool = False) -> object:
+def plain(name: str, came: DataLike, dates: bool = False) -> object:
     """What scikit-learn's own checks take: lists and frames as they are, all else as an array of NumPy.
 
     scikit-learn counts dates as numbers; they are refused unless ``dates``. So are windows, which it would copy.
@@ -118,7 +119,7 @@ def _without_gradient(came: object) -> object:
     return came.detach() if getattr(came, "requires_grad", False) is True and hasattr(came, "detach") else came
 
 
-def _converted(name: str, came: Any, convert: Any) -> np.ndarray:
+def _converted(name: str, came: object, convert: Any) -> np.ndarray:
     try:
         found: np.ndarray = convert(came)
         return found
@@ -137,7 +138,7 @@ def _converted(name: str, came: Any, convert: Any) -> np.ndarray:
         ) from None
 
 
-def _from_frame(name: str, frame: Any) -> np.ndarray:
+def _from_frame(name: str, frame: DataLike) -> np.ndarray:
     """Columns of a frame side by side, in the smallest dtype that holds them all."""
     columns = [frame.iloc[:, i] if hasattr(frame, "iloc") else frame[column] for i, column in enumerate(frame.columns)]
     return np.column_stack(

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from fastnn._base import writing
 from fastnn._base.temporary import sweep, temporary_file
 
 if TYPE_CHECKING:
+    from fastnn._base.temporary import Temporary
     from fastnn._base.types import StrPath
 
 
@@ -52,7 +53,7 @@ def growing_file(path: StrPath) -> Iterator[BinaryIO]:
             _finish(file, target, old)
 
 
-def _finish(file: Any, target: str, old: os.stat_result | None) -> None:
+def _finish(file: Temporary, target: str, old: os.stat_result | None) -> None:
     """Have the file be ``target``; where that cannot be replaced, write over it."""
     os.fsync(file.handle)
     if old is None or old.st_nlink <= 1:

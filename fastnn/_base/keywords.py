@@ -6,8 +6,7 @@ value changes nothing passes; each other one is a ``TypeError`` with a word on w
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Mapping
 
 from fastnn._base.arguments import nearest, shown
 
@@ -69,7 +68,7 @@ def refuse(
         raise TypeError(f"{call} has no argument {name!r}{nearest(name, known)}; it takes {', '.join(known)}")
 
 
-def refuse_for(method: Any, unknown: Mapping[str, object]) -> None:
+def refuse_for(method: Callable[..., object], unknown: Mapping[str, object]) -> None:
     """:func:`refuse` for a public method that collects unknown keyword arguments."""
     from inspect import Parameter, signature
 

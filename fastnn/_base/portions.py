@@ -10,11 +10,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from fastnn._base.reprs import counted
+from fastnn._base.types import DataLike
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,8 +31,8 @@ class Portion:
     is_finite : whether all numbers of ``x`` are known to be finite.
     """
 
-    x: Any
-    y: Any
+    x: DataLike
+    y: DataLike
     weight: np.ndarray | None
     order: np.ndarray
     number: int
@@ -44,7 +44,7 @@ class Portion:
         return f"<Portion of {counted(len(self.order), 'row')} of pass {self.number}>"
 
     @property
-    def batch(self) -> tuple[Any, ...]:
+    def batch(self) -> tuple[DataLike, ...]:
         """Inputs, targets and weights as those of a batch."""
         return (self.x, self.y) if self.weight is None else (self.x, self.y, self.weight)
 
@@ -100,8 +100,8 @@ class GivesPortions(ABC):
         """How many rows each of them has of each batch, ``(batches, shards)``."""
 
     @abstractmethod
-    def batches(self, number: int = 0, first_batch: int = 0) -> Iterator[Any]:
+    def batches(self, number: int = 0, first_batch: int = 0) -> Iterator[DataLike]:
         """The batches of a pass, from one on."""
 
     @abstractmethod
-    def __iter__(self) -> Iterator[Any]: ...
+    def __iter__(self) -> Iterator[DataLike]: ...

@@ -16,11 +16,11 @@ from __future__ import annotations
 
 import itertools
 import os
-from typing import Any
 
 import numpy as np
 
 from fastnn._base.normal import normal_pair
+from fastnn._base.types import Numbers
 
 ORDER = 0
 _given: itertools.count[int] | None = None  # seeds of the models to come, when a program has asked for it
@@ -33,7 +33,7 @@ _SIDE_BY_SIDE = 8192  # counters: what the rounds make of them stays in the cach
 _LOW, _HALF = np.uint64(0xFFFFFFFF), np.uint64(32)
 
 
-def philox(seed: int, counter: tuple[Any, ...]) -> tuple[np.ndarray, ...]:
+def philox(seed: int, counter: tuple[Numbers, ...]) -> tuple[np.ndarray, ...]:
     """Ten rounds on four words: counters (uint32 arrays or numbers that broadcast) -> four uint32 arrays.
 
     Words 0 and 2, and 1 and 3, go through the rounds side by side, so that a few numbers cost few calls of NumPy.

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from fastnn._base.types import DataLike
 from fastnn._base.windows import WindowRows
 
 MAX_COLUMNS = 2**31  # indices are int32
@@ -105,7 +105,7 @@ def from_scipy(name: str, came: object, dtype: np.dtype) -> SparseRows:
     return rows
 
 
-def _own_csr(name: str, came: Any) -> Any:
+def _own_csr(name: str, came: DataLike) -> DataLike:
     """A matrix in CSR with checked indices of its own; values may be those of ``came``.
 
     Indices are copied before they are checked, or else another thread could change them in between.
@@ -128,14 +128,14 @@ def _own_csr(name: str, came: Any) -> Any:
 class CSR:
     """The arrays of a matrix of SciPy in CSR, under their names there."""
 
-    data: Any
+    data: np.ndarray
     indices: np.ndarray
     indptr: np.ndarray
     shape: tuple[int, int]
     format: str = "csr"
 
 
-def _check_places(name: str, came: Any) -> None:
+def _check_places(name: str, came: DataLike) -> None:
     """Raise where an index points outside, before anything follows it; SciPy's conversions do not look."""
     kind, n_values = getattr(came, "format", None), len(getattr(came, "data", ()))
     if kind == "coo":

@@ -39,7 +39,7 @@ def parse(name: str, text: str | bytes) -> Stored:
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    made: dict[str, Any] = {}
+    made: dict[str, object] = {}
     for name, value in pairs:
         if name in made:
             raise ValueError(f"it has {shown(name)} twice")
@@ -132,7 +132,7 @@ def _any_of(tests: Sequence[Callable[[object], bool]]) -> Callable[[object], boo
     return lambda value: any(test(value) for test in tests)
 
 
-def _plain(value: object) -> Any:
+def _plain(value: object) -> object:
     """A number of NumPy's as Python has it."""
     return value.item() if isinstance(value, np.generic) else value
 

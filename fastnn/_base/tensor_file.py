@@ -16,14 +16,14 @@ import stat
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 
 from fastnn._base.arguments import shown
 from fastnn._base.reprs import call_of, counted
 from fastnn._base.stored import parse
-from fastnn._base.types import StrPath
+from fastnn._base.types import Stored, StrPath
 
 LENGTH = 8  # bytes in front of the header
 MOST_HEADER = 100_000_000  # bytes, as the format has it
@@ -96,7 +96,7 @@ class TensorFile:
     def __repr__(self) -> str:
         return f"<TensorFile of {counted(len(self.header), 'array')}>"
 
-    def _header(self) -> tuple[dict[str, Any], int]:
+    def _header(self) -> tuple[dict[str, Stored], int]:
         length = int.from_bytes(self._bytes(LENGTH), "little")
         if length > min(MOST_HEADER, self.size - LENGTH):
             begin = self._bytes(min(16, self.size - LENGTH))

@@ -10,6 +10,7 @@ import numpy as np
 from fastnn._base.arguments import integer
 from fastnn._base.arrays import check_finite, numbers, read_only
 from fastnn._base.foreign import as_array
+from fastnn._base.types import DataLike
 from fastnn._base.windows import WindowRows
 
 
@@ -146,7 +147,7 @@ def _group_firsts(came: object, steps: int) -> np.ndarray:
     if ids.shape != (steps,):
         raise ValueError(f"groups must have an id for each step, shape {(steps,)}, got {ids.shape}")
     firsts = np.concatenate([[0], np.flatnonzero(ids[1:] != ids[:-1]) + 1, [steps]]).astype(np.int64)
-    seen: set[Any] = set()
+    seen: set[object] = set()
     for first, name in zip(firsts[:-1].tolist(), ids[firsts[:-1]].tolist(), strict=True):
         if name in seen:
             raise ValueError(
@@ -179,6 +180,6 @@ def _targets(told: np.ndarray, rows: WindowRows, offset: int, targets: int) -> n
     return several[:: rows.stride][: len(rows)] if rows.starts is None else several[rows.starts]
 
 
-def parted(x: object, y: object) -> tuple[Any, Any]:
+def parted(x: object, y: object) -> tuple[DataLike, DataLike]:
     """Rows and targets of a call: those of windows, where no other targets came with them."""
     return (x.x, x.y if y is None else y) if isinstance(x, Windows) else (x, y)

@@ -10,9 +10,9 @@ digits of pi. What C libraries and NumPy offer (rejected) differs in its last bi
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+
+from fastnn._base.types import Numbers
 
 TURN, TURN_REST = 6.283185307179586, 2.4492935982947064e-16  # 2 pi, and what is missing of it
 # (2 pi)**k / k! with alternating signs, for k = 3, 5, ... of the sine and k = 2, 4, ... of the cosine
@@ -22,7 +22,7 @@ C2, C4, C6, C8 = -19.739208802178716, 64.9393940226683, -85.45681720669373, 60.2
 C10, C12, C14, C16 = -26.4262567833744, 7.903536371318469, -1.714390711088672, 0.28200596845579123
 
 
-def sine_cosine(turns: Any) -> tuple[Any, Any]:
+def sine_cosine(turns: Numbers) -> tuple[Numbers, Numbers]:
     """``sin(2 pi turns)`` and ``cos(2 pi turns)`` of finite numbers below ``2**50`` in size.
 
     The nearest quarter of a turn is taken away exactly; Taylor's series gives the rest, of an eighth of a turn at

@@ -1,10 +1,10 @@
-"""Types that stand in many signatures; they are for readers and type checkers, and no module runs with them."""
+"""Types that stand in many signatures; they are for readers and type checkers, and nothing runs but :func:`default`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from os import PathLike
-from typing import Any, Literal, SupportsFloat
+from typing import TYPE_CHECKING, Any, Generic, Literal, SupportsFloat, TypeVar
 
 import numpy as np
 
@@ -46,3 +46,21 @@ Verbose = int | Literal["auto"]
 
 Precision = Literal["float32", "bfloat16", "int8"]
 """As what a predictor multiplies."""
+
+Given = TypeVar("Given")
+Settled = TypeVar("Settled")
+
+
+class Argument(Generic[Given, Settled]):
+    """An argument of a record: what may be given, and what the attribute is then."""
+
+    if TYPE_CHECKING:
+
+        def __get__(self, record: object, kind: object = None) -> Settled: ...
+
+        def __set__(self, record: object, given: Given) -> None: ...
+
+
+def default(value: object) -> Any:  # which a descriptor takes, of any type
+    """The value that an argument has where none is given."""
+    return value

@@ -12,11 +12,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastnn._base.reprs import cut
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -91,7 +94,7 @@ class WindowRows:
         self.take(np.arange(len(self)), out)
         return out
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
         if copy is False:
             raise ValueError("windows become an array by a copy; WindowRows[i] is a view of one of them")
         return self.copy().reshape(self.shape).astype(dtype or self.dtype, copy=False)

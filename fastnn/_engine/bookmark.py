@@ -73,7 +73,7 @@ def what_trains(fit: Standing) -> dict[str, object]:
 
 def check(fit: Standing, marked: dict[str, Stored]) -> None:
     """Raise :class:`Misfit` when a fit cannot go on from a mark as the marked one would have."""
-    pairs: list[tuple[str, Any, Any]] = [("initial_epoch", fit.epochs[0], marked["initial_epoch"])]
+    pairs: list[tuple[str, object, object]] = [("initial_epoch", fit.epochs[0], marked["initial_epoch"])]
     told = what_trains(fit)
     pairs += [(name, told.get(name), marked["data"].get(name)) for name in {**told, **marked["data"]}]
     for name, now, then in pairs:

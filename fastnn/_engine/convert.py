@@ -15,6 +15,7 @@ import numpy as np
 from fastnn._base.arrays import check_finite, is_sparse, numbers, real_array
 from fastnn._base.sparse import AnyRows, SparseRows, from_scipy
 from fastnn._base.timeseries import Windows
+from fastnn._base.types import DataLike
 from fastnn._base.windows import WindowRows
 from fastnn.layers.parameter import Shape
 
@@ -23,7 +24,7 @@ MAX_SAMPLES = 2**31 - 1  # the order of rows is int32
 
 def inputs(
     name: str,
-    came: Any,
+    came: object,
     shape: Any,
     dtype: np.dtype,
     *,
@@ -107,7 +108,7 @@ def way_to(shape: Shape, came: Shape) -> str:
     return ""
 
 
-def _sparse_inputs(name: str, came: Any, shape: Shape, dtype: np.dtype, empty: bool) -> SparseRows:
+def _sparse_inputs(name: str, came: DataLike, shape: Shape, dtype: np.dtype, empty: bool) -> SparseRows:
     numbers(name, np.empty(0, came.dtype))  # refuses what it refuses in arrays
     if len(came.shape) != 2:
         raise ValueError(f"{name} must have two axes when it is sparse, got shape {came.shape}")
@@ -142,7 +143,7 @@ def _window_inputs(
     return replace(came, values=values)
 
 
-def sample_shape(name: str, came: Any) -> Shape:
+def sample_shape(name: str, came: DataLike) -> Shape:
     """Shape of one row, for a model that takes its input shape from its data."""
     if isinstance(came, list | tuple) and len(came) == 1 and np.ndim(came[0]) > 1:  # Keras takes a list for its inputs
         raise ValueError(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fastnn._base.arguments import number
 from fastnn._base.arrays import check_finite
+from fastnn._base.types import DataLike
 from fastnn._base.windows import WindowRows
 from fastnn._engine import convert
 from fastnn._engine.compiled import Compiled
@@ -31,9 +32,9 @@ class Given:
     is_finite : whether all numbers of ``x`` are known to be finite as they came.
     """
 
-    x: Sequence[Any]
-    y: Sequence[Any]
-    weights: Sequence[Any]
+    x: Sequence[DataLike]
+    y: Sequence[DataLike]
+    weights: Sequence[DataLike]
     x_labels: Sequence[str] = ("x",)
     y_labels: Sequence[str] = ("y",)
     class_weight: object = None

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
 from fastnn._base import arrays
 from fastnn._base.arguments import shown
 from fastnn._base.reprs import counted
+from fastnn._base.types import DataLike
 from fastnn._engine import looks
 from fastnn._plan.layout import Layout
 
@@ -64,7 +65,7 @@ class Form:
         """Write a compact vector to one like ``params``."""
         self.looks.spread(self.cuts, flat, vector)
 
-    def flat(self, came: Any, dtype: np.dtype) -> np.ndarray:
+    def flat(self, came: DataLike, dtype: np.dtype) -> np.ndarray:
         """Gradients that a user hands in, as one finite vector; ``ValueError`` or ``TypeError`` names what is wrong."""
         mine = type(came) is Gradients and came.form is self
         if mine and self.looks.plain_rows(came.flat, (), dtype) == self.size:

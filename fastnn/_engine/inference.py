@@ -93,7 +93,7 @@ def predict(
     done = 0
     state.stop_predicting = False
 
-    def part(rows: Rows) -> dict[str, Any]:
+    def part(rows: Rows) -> dict[str, object]:
         nonlocal done
         here = slice(done, done + len(rows))
         _into([made[here] for made in flat], module, plan, memory, rows.inputs)
@@ -132,7 +132,7 @@ def predict_stream(
     made: list[list[np.ndarray]] = []
     state.stop_predicting = False
 
-    def part(inputs: Sequence[AnyRows]) -> dict[str, Any]:
+    def part(inputs: Sequence[AnyRows]) -> dict[str, object]:
         made.append(predict(state, inputs, len(inputs[0]), entries(inputs), module, SILENT))
         return _outputs(made[-1])
 
@@ -162,7 +162,7 @@ def _parts(listeners: Listeners, kind: str, data: Rows | Stream, batch_size: int
 def _told(
     listeners: Listeners,
     kind: str,
-    parts: Iterable[Any],
+    parts: Iterable[object],
     part: Callable[[Any], Any],
     whole: Callable[[], Any],
     stopped: Callable[[], bool],

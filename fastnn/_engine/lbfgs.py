@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 
@@ -45,7 +44,7 @@ class Solver:
 
     backend: ModuleType
     optimizer: LBFGS
-    pairs: deque[Any] = field(default_factory=deque)
+    pairs: deque[tuple[np.ndarray, np.ndarray, float]] = field(default_factory=deque)
     here: Point | None = None
     last: Point | None = None
 

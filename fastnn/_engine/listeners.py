@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from types import TracebackType
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from fastnn.callbacks.base import Callback, listens
+
+if TYPE_CHECKING:
+    from fastnn.callbacks.base import Model
 
 
 class Errors:
@@ -70,7 +73,7 @@ class Listeners:
         """Tell each callback its model and the numbers of the call."""
         for callback in self.callbacks:
             callback.set_params(params)
-            callback.set_model(model)
+            callback.set_model(cast("Model", model))  # as all are that callbacks are told of
 
     def hear(self, *hooks: str) -> bool:
         """Whether any of them has one of these hooks."""

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from fastnn._base.portions import GivesPortions
+from fastnn._base.types import DataLike
 from fastnn._engine.compiled import Trainee
 from fastnn._engine.distribution import STEP, Distribution
 from fastnn._engine.part_rows import PartRows
@@ -50,10 +51,10 @@ class ShardSource(Source):
     def expected(self) -> int | None:
         return len(self.lengths)
 
-    def one_pass(self, number: int) -> Iterator[Any]:
+    def one_pass(self, number: int) -> Iterator[DataLike]:
         return self.go_on(number, 0, 0)
 
-    def go_on(self, number: int, at: int, total: int) -> Iterator[Any]:
+    def go_on(self, number: int, at: int, total: int) -> Iterator[DataLike]:
         readers = [own.batches(number, at) for own in self.own]
         for lengths in self.lengths[at:].tolist():
             pieces = Pieces(map(_joined, zip(*(next(reader) for reader in readers), strict=True)))
@@ -72,7 +73,7 @@ class OwnStream(Stream):
     """Such pieces as the engine takes them; ``given`` is where they come from."""
 
     def __init__(
-        self, given: GivesPortions, distribution: Distribution, convert: Callable[[Any], Rows], first_pass: int
+        self, given: GivesPortions, distribution: Distribution, convert: Callable[[object], Rows], first_pass: int
     ):
         self.given, self.convert_pieces, self.distribution = given, convert, distribution
         self.nothing: Rows | None = None  # of a batch of which this rank has none

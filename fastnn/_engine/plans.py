@@ -27,7 +27,7 @@ class PlanCache:
     """Plans by purpose and batch size, compiled when first wanted."""
 
     def __init__(self) -> None:
-        self.entries: dict[Any, Entry] = {}
+        self.entries: dict[object, Entry] = {}
         self.last_batch_size = 32
 
     def prediction(self, layout: Layout, seed: int, rows: int = MAX_BLOCK) -> Entry:

@@ -15,7 +15,7 @@ import numpy as np
 from fastnn._base import interrupts
 from fastnn._base.arguments import integer
 from fastnn._base.portions import GivesPortions, Portion
-from fastnn._base.types import Stored
+from fastnn._base.types import DataLike, Stored
 from fastnn._engine.beside import Beside
 from fastnn._engine.bookmark import MOST
 from fastnn._engine.compiled import Trainee
@@ -39,7 +39,7 @@ class Ready:
     is_last: bool
 
 
-def _row(came: Any) -> object:
+def _row(came: DataLike) -> object:
     """A copy of the first row, of one array or of several: whoever keeps it keeps no window in memory."""
     return [_row(each) for each in came] if isinstance(came, list) else came[:1].copy()
 
@@ -97,7 +97,7 @@ class PortionStream(Stream):
         self.held.clear()  # a window is too large to wait for the collector of cycles
         self.raw.clear()
 
-    def _next(self) -> Any:
+    def _next(self) -> object:
         try:
             if self.batches is None:
                 self.batches, self.at = self.given.portions(self.passes, self.at), 0

@@ -4,18 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from types import ModuleType
-from typing import Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol, TypeVar
 
 import numpy as np
 
 from fastnn._base.arrays import is_sparse
 from fastnn._base.foreign import check_mask
+from fastnn._base.types import DataLike, Outputs
 from fastnn._engine.cfunction import CFunction, c_function_of
 from fastnn._engine.convert import of_rows, way_to
 from fastnn._engine.state import State
 from fastnn._plan.memory import Memory, allocate
 from fastnn._plan.plan import Plan
 
+if TYPE_CHECKING:
+
+    class AnyPredictor(Protocol):
+        """What ``Model.predictor`` gives, of any model; ``step`` and what follows are of those that go in steps."""
+
+        def __call__(self, x: DataLike, out: Outputs = None) -> Outputs: ...
+        @property
+        def cfunc(self) -> CFunction: ...
+        @property
+        def step(self) -> Callable[..., np.ndarray]: ...
+
+        state: dict[str, np.ndarray]
+
+        def reset(self, n: int | None = None) -> None: ...
+
+
+Made = TypeVar("Made")
 Predict = Callable[..., np.ndarray]
 NO_STEP = (
     "this predictor has no step: that is of recurrent and causal networks whose layers go on step by step, and not of "
@@ -44,9 +62,9 @@ def lines_of(fates: Sequence[Sequence[str]]) -> list[str]:
     return ["  ".join(map(str.ljust, fate, widths)).rstrip() for fate in fates]
 
 
-def describe(predictor: Any, precision: str, fates: Sequence[Sequence[str]]) -> Any:
+def describe(predictor: Made, precision: str, fates: Sequence[Sequence[str]]) -> Made:
     """Have a predictor say of itself that it is of a precision, and what that means for each layer."""
-    own = getattr(predictor, "fallback", predictor)
+    own: Any = getattr(predictor, "fallback", predictor)
     own.precision, own.fates = precision, fates
     return predictor
 

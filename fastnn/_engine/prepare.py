@@ -63,12 +63,12 @@ class Arguments:
 
 
 def check_arguments(
-    batch_size: Any,
-    epochs: Any,
+    batch_size: object,
+    epochs: object,
     verbose: Any,
-    callbacks: Any,
-    shuffle: Any,
-    initial_epoch: Any,
+    callbacks: object,
+    shuffle: object,
+    initial_epoch: object,
     time_limit: Any,
     backend: str | None,
     pace: Pace = ALL,

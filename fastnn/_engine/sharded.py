@@ -15,11 +15,10 @@ constraints), or in pieces whose borders no rank decides (norms for clipping).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 
@@ -60,7 +59,7 @@ class ShardedStep(steps.Step):
         state: State,
         memory: Memory,
         batch_size: int,
-        loss: Any = None,
+        loss: Callable[..., None] | None = None,
     ):
         self.distribution, self.comm, self.state = distribution, distribution.comm, state
         self.first, self.last = distribution.owned(self.comm.rank)

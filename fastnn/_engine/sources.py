@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence, Set
-from typing import Any
 
 import numpy as np
 
 from fastnn._base.portions import GivesPortions
 from fastnn._base.random import fill_order
 from fastnn._base.sparse import SparseRows
+from fastnn._base.types import DataLike
 
 DATA = ("__array__", "__array_interface__", "__dlpack__", "__arrow_c_stream__", "__dataframe__", "tocsr")
 
@@ -60,7 +60,7 @@ class Source:
     seed : of the order of what has an index; None leaves it as it is.
     """
 
-    def __init__(self, batches: Any, seed: int | None = None):
+    def __init__(self, batches: DataLike, seed: int | None = None):
         self.batches, self.seed = batches, seed
         self.has_index = hasattr(batches, "__getitem__") and not hasattr(batches, "__next__")
         self.restarts = not hasattr(batches, "__next__")
@@ -95,7 +95,7 @@ class Source:
         except (TypeError, AttributeError, NotImplementedError):
             return None
 
-    def one_pass(self, number: int) -> Iterator[Any]:
+    def one_pass(self, number: int) -> Iterator[DataLike]:
         """The batches of a pass, of which the number decides the order."""
         if not self.has_index:
             return iter(self.batches)
@@ -116,7 +116,7 @@ class Source:
             self.tell("on_epoch_begin")
             self.tell("on_epoch_end")
 
-    def go_on(self, number: int, at: int, total: int) -> Iterator[Any]:
+    def go_on(self, number: int, at: int, total: int) -> Iterator[DataLike]:
         """The batches of a pass behind the first ``at``, ``total`` counted from the first pass on.
 
         What has an index is not asked for those before. What gives new iterators is asked for them, and they are
@@ -131,7 +131,7 @@ class Source:
         if not hasattr(self.batches, "on_resume"):
             for _ in itertools.islice(given, at if self.restarts else total):
                 pass
-        found: Iterator[Any] = given
+        found: Iterator[object] = given
         return found
 
     def _order(self, length: int, number: int) -> Sequence[int]:

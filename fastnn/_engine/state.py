@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -95,7 +95,7 @@ class HasState(Protocol):
 def attribute(name: str) -> property:
     """A property of a model that is an attribute of its state."""
 
-    def read(model: HasState) -> Any:
+    def read(model: HasState) -> object:
         return getattr(model.state, name)
 
     def write(model: HasState, came: object) -> None:

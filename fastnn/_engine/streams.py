@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from fastnn._base.arguments import integer
+from fastnn._base.types import DataLike
 from fastnn._engine.bookmark import MOST
 from fastnn.errors import BatchError
 
@@ -45,7 +46,7 @@ class Stream:
     def __init__(
         self,
         source: Source,
-        convert: Callable[[Any], object],
+        convert: Callable[[DataLike], object],
         steps: int | None = None,
         first_pass: int = 0,
         kind: str = "",
@@ -56,11 +57,11 @@ class Stream:
         self.source, self.convert, self.steps, self.kind = source, convert, steps, kind
         self.wraps = wraps and source.restarts
         self.passes = first_pass
-        self.batches: Iterator[Any] | None = None
+        self.batches: Iterator[DataLike] | None = None
         self.epoch: int | None = None
         self.length: int | None = None
         self.taken = self.fetched = 0
-        self.raw: list[Any] = []  # a batch that has been looked at
+        self.raw: list[DataLike] = []  # a batch that has been looked at
         self.held: list[Any] = []  # one that is converted, or the end
         self.ahead = Ahead(self._fetch)
         self.has_begun = False
@@ -138,7 +139,7 @@ class Stream:
         self.has_begun = False
         self.source.tell("on_epoch_end")
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[DataLike]:
         """The batches of one epoch."""
         if not self.has_begun:
             self.begin()
@@ -181,7 +182,7 @@ class Stream:
         self.fetched += 1
         return made
 
-    def _made(self, convert: Callable[[Any], object], batch: object) -> Any:
+    def _made(self, convert: Callable[[DataLike], object], batch: object) -> Any:
         try:
             return convert(batch)
         except Exception as error:
@@ -189,7 +190,7 @@ class Stream:
             mend = f"; {self.source.name} gives rows: DataLoader(x, batch_size=32) makes batches" if of_rows else ""
             raise self._error(f"{error}{mend}") from error
 
-    def _next(self) -> Any:
+    def _next(self) -> object:
         """The next batch as it comes, or the end of the epoch."""
         while True:
             fresh = self.batches is None

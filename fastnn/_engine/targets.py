@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from fastnn.layers.parameter import Shape
 from fastnn.losses import CustomLoss, LossRecord
 from fastnn.metrics import TAKES_LABELS, Reading
 from fastnn.metrics.readings import one_class
+
+if TYPE_CHECKING:
+    from fastnn._plan.compile import AnyLoss
 
 
 def converted_targets(
@@ -115,7 +118,7 @@ def _domain(label: str, target: np.ndarray, loss: LossRecord | CustomLoss) -> np
     return target
 
 
-def check_metrics(resolved: Sequence[tuple[Reading, bool]], target: np.ndarray, shape: Shape, loss: Any) -> None:
+def check_metrics(resolved: Sequence[tuple[Reading, bool]], target: np.ndarray, shape: Shape, loss: AnyLoss) -> None:
     """Raise where a metric cannot read the targets of a custom loss, which are neither outputs nor classes."""
     if not loss.is_own or target.shape[1:] == (math.prod(shape),):
         return

@@ -40,7 +40,7 @@ def over(number: float, total: float) -> float:
     return number / total if total != 0 else 0.0
 
 
-def reported(header: Any, before: float, after: float, n_rows: int, total: float) -> float:
+def reported(header: np.record, before: float, after: float, n_rows: int, total: float) -> float:
     """The loss's sum after a batch that took it from ``before`` to ``after``, as the plan reports losses."""
     if header.divisor != BY_ROWS or header.loss_reported != 1:
         return before + (after - before) * (header.loss_reported * n_rows / total if total != 0 else 0.0)
@@ -52,7 +52,7 @@ def report(plan: Plan, sums: np.ndarray, before: float, n_rows: int, total: floa
     sums[0] = reported(_record(plan.header), before, float(sums[0]), n_rows, total)
 
 
-def stalls(run: Any, loss: float) -> bool:
+def stalls(run: np.record, loss: float) -> bool:
     """The stop rule, told the mean loss of an epoch."""
     run.wait = run.wait + 1 if loss > run.best - run.tol else 0
     run.best = min(run.best, loss)

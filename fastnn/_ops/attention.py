@@ -11,11 +11,12 @@ them those factors. ``numbers[0]`` is the scale.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fastnn._base import random
+from fastnn._base.types import Numbers
 from fastnn._ops.base import Op, Operation, Wants, When, Work
 from fastnn.activations import ActivationCode
 
@@ -77,7 +78,7 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return found
 
 
-def kept(op: np.void, a: Views, like: np.ndarray | None) -> tuple[np.ndarray, Any]:
+def kept(op: np.void, a: Views, like: np.ndarray | None) -> tuple[np.ndarray, Numbers]:
     """The weights ``(samples, heads, queries, keys)`` and what they are multiplied by, an array or 1."""
     s = a.sizes
     shape = a.n_samples, s.heads, s.queries, s.keys
@@ -93,7 +94,7 @@ def kept(op: np.void, a: Views, like: np.ndarray | None) -> tuple[np.ndarray, An
     return weights, factors
 
 
-def outputs(a: Views, whole: np.ndarray) -> tuple[np.ndarray, Any]:
+def outputs(a: Views, whole: np.ndarray) -> tuple[np.ndarray, Numbers]:
     """Of the output ``(samples, numbers)``: that of the heads, and the weights behind it, None where there are none."""
     s = a.sizes
     n = s.queries * s.heads * s.e

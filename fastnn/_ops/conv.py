@@ -11,10 +11,11 @@ order of its own.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fastnn._base.types import Numbers
 from fastnn._ops import windows
 from fastnn._ops.activation import activate, activation_gradient
 from fastnn._ops.base import Op, Operation, When, always, kernel_work
@@ -46,7 +47,7 @@ def backward(op: np.void, a: Views, when: When) -> None:
 def convolved(x: np.ndarray, w: np.ndarray, size: Sizes) -> np.ndarray:
     """``(samples, oh, ow, filters)``: the sum over all taps."""
     image = windows.padded(x, size)
-    y: Any = 0
+    y: Numbers = 0
     for ky, kx in windows.taps(size):
         y = y + _by_groups(windows.tap(image, size, ky, kx), w[ky, kx], size.groups)
     found: np.ndarray = y

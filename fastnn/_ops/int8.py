@@ -32,9 +32,12 @@ a part of a bit, at most one; trained kernels seldom reach it.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from fastnn._ops.views import Views
 
 MOST = 127  # of the input's numbers and of a weight's magnitude
 MOST_OF_FOUR = 256  # rounding may add 2, and 127 * 258 is below 2**15
@@ -133,7 +136,7 @@ def whole(op: np.void, x: np.ndarray) -> np.ndarray:
     return found
 
 
-def products(op: np.void, a: Any, q: np.ndarray) -> np.ndarray:
+def products(op: np.void, a: Views, q: np.ndarray) -> np.ndarray:
     """``z`` of rows of whole numbers, ``(rows, n_in)``, in the model's dtype."""
     n_in, n_out = q.shape[1], int(op["n_out"])
     held = a.parameter(op["w"], numbers_of(packed_bytes(n_in, n_out)))

@@ -6,10 +6,11 @@ window together, the first in row-major order has the whole gradient; NaN is lar
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fastnn._base.types import Numbers
 from fastnn._ops import windows
 from fastnn._ops.base import Op, Operation, When
 
@@ -43,7 +44,7 @@ def backward(op: np.void, a: Views, when: When) -> None:
 def largest(x: np.ndarray, size: Sizes) -> np.ndarray:
     """``(samples, oh, ow, channels)``."""
     image = windows.padded(x, size, -np.inf)
-    y: Any = None
+    y: Numbers = None
     for ky, kx in windows.taps(size):
         read = windows.tap(image, size, ky, kx)
         y = read if y is None else np.where((read > y) | np.isnan(read), read, y)
@@ -54,7 +55,7 @@ def largest(x: np.ndarray, size: Sizes) -> np.ndarray:
 def means(x: np.ndarray, size: Sizes) -> np.ndarray:
     """``(samples, oh, ow, channels)``."""
     image = windows.padded(x.astype(np.float64) if size.kh * size.kw > MANY else x, size)
-    total: Any = 0
+    total: Numbers = 0
     for ky, kx in windows.taps(size):
         total = total + windows.tap(image, size, ky, kx)
     found: np.ndarray = (total / counts(size, image.dtype)).astype(x.dtype)
@@ -64,7 +65,7 @@ def means(x: np.ndarray, size: Sizes) -> np.ndarray:
 def counts(size: Sizes, dtype: np.dtype) -> np.ndarray:
     """How many places of each window lie in the image, ``(1, oh, ow, 1)``."""
     ones = windows.padded(np.ones((1, size.h * size.w), dtype), size._replace(c=1))
-    total: Any = sum(windows.tap(ones, size, ky, kx) for ky, kx in windows.taps(size))
+    total: Numbers = sum(windows.tap(ones, size, ky, kx) for ky, kx in windows.taps(size))
     found: np.ndarray = total
     return found
 

@@ -25,11 +25,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, SupportsInt
+from typing import TYPE_CHECKING, NamedTuple, SupportsInt
 
 import numpy as np
 
 from fastnn._base import random
+from fastnn._base.types import Numbers
 from fastnn._ops.activation import BY_CODE, apply
 from fastnn._ops.base import Op, Operation, Wants, When, Work
 
@@ -43,19 +44,11 @@ if TYPE_CHECKING:
     StepBack = Callable[[np.void, Views, np.ndarray, Vectors, Vectors, Vectors, np.ndarray], Gradients]
 
 GEOMETRY = (
-    "reads_back",
-    "writes_back",
-    "sequences",
-    "states",
-    "masked",
-    "zeros",
-    "started",
-    "gate",
-    "variant",
-    "keeps_z",
+    *("reads_back", "writes_back", "sequences", "states", "masked"),
+    *("zeros", "started", "gate", "variant", "keeps_z"),
 )
 SHARD = 16  # samples whose parts of the parameters' gradients are one sum
-NO_SUMS: Sequence[Any] = (0, 0, 0, 0)  # numbers, which become arrays as steps are added
+NO_SUMS: Sequence[Numbers] = (0, 0, 0, 0)  # numbers, which become arrays as steps are added
 
 
 class Cell(NamedTuple):
@@ -139,7 +132,7 @@ class Sequences:
     def keep_states(self, step: int, states: Sequence[np.ndarray]) -> None:
         self.kept[step, :, self.n_kept :] = np.stack(states, axis=1)
 
-    def chosen(self, step: int, this: Any, that: Any) -> Any:
+    def chosen(self, step: int, this: Numbers, that: Numbers) -> Numbers:
         """``this`` where the step counts, ``that`` where it is masked."""
         return this if self.mask is None else np.where(self.mask[step], this, that)
 
@@ -169,7 +162,7 @@ def backward(op: np.void, a: Views, when: When, cell: Cell) -> None:
     s = Sequences(op, a, cell, None)
     dys, dlast = s.outputs(a.whole_dy)
     nothing = np.zeros((s.n, s.units), s.x.dtype)
-    dstates: Sequence[Any] = dlast or [nothing] * cell.n_states
+    dstates: Sequence[Numbers] = dlast or [nothing] * cell.n_states
     dy, dx, sums = nothing, np.empty_like(s.x), NO_SUMS
     for t in reversed(range(s.steps)):
         if s.size.sequences or t == s.steps - 1:

@@ -10,7 +10,7 @@ import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from fastnn._base.arguments import shown
 from fastnn._base.reprs import call_of, counted
@@ -52,7 +52,7 @@ class Node:
     options: tuple[str, ...] = ()  # words of the layer's on this use
 
     @property
-    def how(self) -> dict[str, Any]:
+    def how(self) -> dict[str, tuple[str, ...]]:
         """What the layer is told of this use."""
         return how(self.options)
 

@@ -273,7 +273,7 @@ def take_logits(graph: Graph, losses: Sequence[Any], shapes: Sequence[tuple[int,
     Returns the losses, each with the code of the activation that it now applies, or -1.
     """
     readers = graph.readers()
-    taken: list[tuple[Any, int]] = []
+    taken: list[tuple[object, int]] = []
     for loss, value, shape in zip(losses, graph.outputs, shapes, strict=True):
         at = next(i for i, placed in enumerate(graph.operations) if placed.writes == value)
         last = graph.operations[at].operation

@@ -33,10 +33,10 @@ ROUNDS = 2  # tasks of Dask's that each worker is to have, of as many tasks as a
 class _Future:
     """A future of the client, with what is asked of one of ``concurrent.futures``."""
 
-    def __init__(self, future: Any, pool: DaskPool, data: Sequence[Any] = (), parcel: Parcel | None = None):
+    def __init__(self, future: Any, pool: DaskPool, data: Sequence[object] = (), parcel: Parcel | None = None):
         self.future, self.pool, self.data, self.parcel = future, pool, data, parcel
 
-    def add_done_callback(self, call: Callable[[Any], Any]) -> None:
+    def add_done_callback(self, call: Callable[[object], object]) -> None:
         self.future.add_done_callback(lambda _: call(self))
 
     def cancel(self) -> None:
@@ -64,7 +64,7 @@ class _Future:
 class DaskPool(Pool):
     """Dask's executor, whose client holds the data of each parcel on every worker."""
 
-    def __init__(self, make: Callable[[], Any] | None, executor: Any):
+    def __init__(self, make: Callable[[], object] | None, executor: object):
         super().__init__(make, executor)
         self.scattered: dict[bytes, object] = {}
         self.by_files = True  # whether workers see files of this process
@@ -83,7 +83,7 @@ class DaskPool(Pool):
         if not self.by_files:
             self._scattered_anew(parcel)
 
-    def _scattered_anew(self, parcel: Parcel) -> Any:
+    def _scattered_anew(self, parcel: Parcel) -> object:
         """A future of data, scattered where they are not, or where the workers that had them have died."""
         if parcel.key not in self.scattered:
             self.scattered[parcel.key] = self._scattered(array := parcel.read(), array.nbytes, broadcast=True)
@@ -96,7 +96,7 @@ class DaskPool(Pool):
         and the others have it from there.
         """
 
-        async def scatter() -> Any:
+        async def scatter() -> object:
             (made,) = await self.client.scatter([what], broadcast=broadcast, hash=False, asynchronous=True)
             return made
 

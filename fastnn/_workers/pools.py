@@ -55,14 +55,13 @@ def is_threads(came: object) -> bool:
 
 def count_threads(came: object) -> int:
     """How many tasks a pool of threads does at a time."""
-    found: int = getattr(came, "_max_workers", 1)
-    return found
+    return getattr(came, "_max_workers", 1)
 
 
 class Pool:
     """What tasks are submitted to: an executor, and what makes another one, or None."""
 
-    def __init__(self, make: Callable[[], Any] | None, executor: Any):
+    def __init__(self, make: Callable[[], object] | None, executor: Any):
         self.make, self.executor = make, executor
 
     @property

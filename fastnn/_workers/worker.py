@@ -102,7 +102,7 @@ class _House:
 _house = _House()
 
 
-def work(order: dict[str, object], *sent: object) -> list[Any] | Message:
+def work(order: dict[str, object], *sent: object) -> list[object] | Message:
     """Do a task; never raises.
 
     Parameters
@@ -125,7 +125,7 @@ def work(order: dict[str, object], *sent: object) -> list[Any] | Message:
     return packed(answer, lent=False) if order.get("packs") else answer
 
 
-def _by_file(order: Message) -> list[Any] | Message:
+def _by_file(order: Message) -> list[object] | Message:
     """Do tasks that stand in a file; the answer stands in one beside the caller's, where that can be."""
     key, path = order["filed"]
     why, memory = unfit(order), mapped(path, key)
@@ -138,7 +138,7 @@ def _by_file(order: Message) -> list[Any] | Message:
     return packed(answer, lent=False)
 
 
-def _together(order: Message, sent: tuple[object, ...]) -> dict[str, object]:
+def _together(order: Message, sent: tuple[Any, ...]) -> dict[str, object]:
     """Do tasks one after the other, as many as there is time for."""
     began, is_seen, answers = time.perf_counter(), os.path.exists(order["flag"]), list[Message]()
     for task in order["tasks"]:
@@ -151,7 +151,7 @@ def _together(order: Message, sent: tuple[object, ...]) -> dict[str, object]:
     return {"kind": "several", "answers": answers}
 
 
-def _alone(order: dict[str, object], sent: tuple[object, ...]) -> dict[str, object]:
+def _alone(order: dict[str, object], sent: tuple[Any, ...]) -> dict[str, object]:
     """Do a task, and note where and how long."""
     began = time.perf_counter()
     answer = _answer(order, sent)

@@ -5,13 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import IntEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload, runtime_checkable
 
 import numpy as np
 
 from fastnn._base.arguments import fixed, number, shown
 from fastnn._base.arrays import of_reals
+from fastnn._base.types import Config, Numbers
 from fastnn.activations import formulas
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+Made_co = TypeVar("Made_co", covariant=True)
+
+
+@runtime_checkable
+class OfGraph(Protocol[Made_co]):
+    """An edge of a graph, which an activation takes as well as numbers."""
+
+    def activated(self, activation: Activation) -> Made_co: ...
 
 
 class ActivationCode(IntEnum):
@@ -66,8 +79,8 @@ class Activation:
 
     name: str
     code: ActivationCode
-    function: Callable[..., Any]
-    derivative: Callable[..., Any]
+    function: Callable[..., Numbers]
+    derivative: Callable[..., Numbers]
     keeps_z: bool = False
     rowwise: bool = False
     parameter_name: str | None = None
@@ -92,9 +105,15 @@ class Activation:
             lines.append(f"{self.parameter_name} : a number {range_}, here {self.parameter:g}.")
         return "\n".join(lines)
 
-    def __call__(self, z: Any, **parameter: float) -> Any:
+    @overload
+    def __call__(self, z: OfGraph[Made_co], **parameter: float) -> Made_co: ...
+
+    @overload
+    def __call__(self, z: ArrayLike, **parameter: float) -> np.ndarray: ...
+
+    def __call__(self, z: ArrayLike | OfGraph[Made_co], **parameter: float) -> np.ndarray | Made_co:
         bound = self.bind(**parameter) if parameter else self
-        if hasattr(z, "activated"):  # an edge of a graph
+        if isinstance(z, OfGraph):
             return z.activated(bound)
         z = of_reals("z", z)
         dtype = z.dtype if z.dtype.kind == "f" else np.float64
@@ -106,7 +125,7 @@ class Activation:
         """:attr:`name`, as programs ask a function for it."""
         return self.name
 
-    def bind(self, **parameter: Any) -> Activation:
+    def bind(self, **parameter: object) -> Activation:
         """The same activation with its parameter set.
 
         Parameters
@@ -125,7 +144,7 @@ class Activation:
             return VARIANTS[self.name, name](value)
         raise ValueError(f"activation {self.name!r} has no parameter {name!r}")
 
-    def backward(self, z: Any, y: np.ndarray, dy: np.ndarray) -> np.ndarray:
+    def backward(self, z: np.ndarray | None, y: np.ndarray, dy: np.ndarray) -> np.ndarray:
         """The gradient before the activation: ``dz`` from ``dy``, all of the shape of ``y``.
 
         Parameters
@@ -140,7 +159,7 @@ class Activation:
         found = dy * self.derivative(z, y, self.parameter)
         return found
 
-    def config(self) -> str | dict[str, Any]:
+    def config(self) -> str | Config:
         """What the model file stores: the name, with the parameter where there is one."""
         if self.parameter_name is None:
             return self.name

@@ -9,10 +9,14 @@ from fastnn._base.listing import Listed
 from fastnn._base.reprs import call_of
 
 if TYPE_CHECKING:
-    from fastnn._base.types import Outputs
+    from fastnn._base.types import Argument, Outputs
+    from fastnn.models.model import Model as Model
 
 
 Logs = dict[str, float]
+
+
+State = dict[str, Any]  # what a checkpoint keeps of a callback, and what a call tells it: numbers, texts, lists, arrays
 
 
 class Callback(Listed):
@@ -46,13 +50,16 @@ class Callback(Listed):
     (['loss', 'norm'], 3)
     """
 
-    model: Any = None
-    params: dict[str, Any]
+    if TYPE_CHECKING:
+        model: Argument[Model | None, Model]
+    else:
+        model = None
+    params: State
     open_ended = False  # whether this callback ends fits, so that their last epoch is but a bound
     remembers: tuple[str, ...] = ()  # attributes that checkpoints keep
     writes = False  # whether it writes to files or a screen and changes nothing: of several ranks only the first has it
 
-    def set_model(self, model: Any) -> None:
+    def set_model(self, model: Model) -> None:
         """Told the model before the first hook.
 
         Parameters
@@ -61,7 +68,7 @@ class Callback(Listed):
         """
         self.model = model
 
-    def set_params(self, params: dict[str, Any]) -> None:
+    def set_params(self, params: State) -> None:
         """Told the numbers of the call (``epochs``, ``steps`` ...) before the first hook.
 
         Parameters
@@ -70,13 +77,13 @@ class Callback(Listed):
         """
         self.params = params
 
-    def get_state(self) -> dict[str, Any]:
+    def get_state(self) -> State:
         """What a checkpoint keeps of this callback, so that a fit can go on from there: the attributes that its class
         names in ``remembers``. Numbers, texts, lists, dicts by text, and arrays of float32 or float64.
         """
         return {name: getattr(self, name) for name in self.remembers}
 
-    def set_state(self, state: dict[str, Any]) -> None:
+    def set_state(self, state: State) -> None:
         """Go on with what :meth:`get_state` gave; called behind ``on_train_begin`` of a fit that goes on.
 
         Parameters

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from io import StringIO, TextIOWrapper
 from string import Formatter
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from fastnn._base.arguments import integer, number
 from fastnn._base.tensor_file import check_name
 from fastnn._base.types import StrPath
 from fastnn._base.writing import append
-from fastnn.callbacks.base import Callback, Logs
+from fastnn.callbacks.base import Callback, Logs, State
 from fastnn.callbacks.monitor import Mode, Monitor
 from fastnn.callbacks.progress import say
 
@@ -81,15 +81,15 @@ class ModelCheckpoint(Monitor):
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         if self.save_freq == "epoch":
-            self._save(logs, epoch=epoch + 1)
+            self._save(logs or {}, epoch=epoch + 1)
 
     def _after_batch(self, batch: int, logs: Logs | None = None) -> None:
         self.updates += 1
         if self.updates == self.save_freq:
             self.updates = 0
-            self._save(logs, epoch=self.epoch + 1, batch=batch + 1)
+            self._save(logs or {}, epoch=self.epoch + 1, batch=batch + 1)
 
-    def _save(self, logs: Any, **places: int) -> None:
+    def _save(self, logs: Logs, **places: int) -> None:
         if self.save_best_only:
             if not self.is_due(logs):
                 return
@@ -151,19 +151,19 @@ class CSVLogger(Callback):
     writes = True
 
     def __init__(self, filename: StrPath, separator: str = ",", append: bool = False) -> None:
-        came: Any = separator
+        came: object = separator
         if not isinstance(came, str) or len(separator) != 1 or separator in '"\r\n':
             raise ValueError(f"separator must be one character that quotes nothing and ends no line, got {separator!r}")
         self.filename, self.separator, self.append = os.fsdecode(filename), separator, append
         self.columns: list[str] = []
         self.there = False
 
-    def get_state(self) -> dict[str, Any]:
+    def get_state(self) -> State:
         """The columns, and how long the file is."""
         size = os.path.getsize(self.filename) if os.path.isfile(self.filename) else 0
         return {"columns": self.columns, "there": self.there, "size": size}
 
-    def set_state(self, state: dict[str, Any]) -> None:
+    def set_state(self, state: State) -> None:
         """Take back the rows behind those of the checkpoint, which come anew."""
         length = os.path.getsize(self.filename) if os.path.isfile(self.filename) else 0
         if length > state["size"]:
@@ -214,7 +214,7 @@ class CSVLogger(Callback):
         validated = [f"val_{name}" for name in trained]
         return list(dict.fromkeys(["epoch", *trained, *validated, *values]))
 
-    def _write(self, row: list[Any]) -> None:
+    def _write(self, row: list[str] | list[float | str]) -> None:
         """Append a row, whole or not at all."""
         import csv
 

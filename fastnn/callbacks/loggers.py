@@ -12,13 +12,11 @@ import os
 import sys
 import time
 import weakref
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import Any
 
 from fastnn._base.types import StrPath
 from fastnn.callbacks.base import Callback, Logs
-
-if TYPE_CHECKING:
-    from types import ModuleType
 
 
 class TensorBoardLogger(Callback):
@@ -63,7 +61,7 @@ class TensorBoardLogger(Callback):
     def _scalars(self, run: str, step: int, values: Logs) -> None:
         self._write(run, step, [{"tag": tag, "simple_value": float(value)} for tag, value in values.items()])
 
-    def _write(self, run: str, step: int, values: list[dict[str, Any]]) -> None:
+    def _write(self, run: str, step: int, values: list[dict[str, object]]) -> None:
         """Have values of one step on the disk."""
         if not values:
             return

@@ -6,7 +6,7 @@ is no metric is refused. A guess by the name (rejected) would quietly keep the w
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from fastnn import metrics
 from fastnn._base.arguments import integer, nearest, number
 from fastnn.callbacks.base import Callback, Logs
 from fastnn.callbacks.progress import say
+
+if TYPE_CHECKING:
+    from fastnn.callbacks.base import Model
 
 Mode = Literal["auto", "min", "max"]
 
@@ -38,7 +41,7 @@ class Monitor(Callback):
         self.sign = 0.0  # 1 when rising is better, -1 when falling is
 
     def _nearest(self) -> str:
-        names = self.model.metrics_names if self.model is not None else ["loss"]
+        names = self.model.metrics_names if getattr(self, "model", None) is not None else ["loss"]
         return nearest(self.monitor, [*names, *(f"val_{name}" for name in names)])
 
     def find_direction(self) -> None:
@@ -73,7 +76,7 @@ class Monitor(Callback):
         return self.sign * value - self.min_delta > self.sign * reference
 
 
-def rises(monitor: str, model: Any) -> bool | None:
+def rises(monitor: str, model: Model | None) -> bool | None:
     """Whether more is better: by the model's metric of that name, else by fastnn's; None for an unknown name."""
     name = monitor.removeprefix("val_")
     if name == "loss":
@@ -81,8 +84,7 @@ def rises(monitor: str, model: Any) -> bool | None:
     own = {reading.name: reading.rises for reading, *_ in model.resolved_metrics()} if model is not None else {}
     for known in (name, name.rpartition("_")[0]):  # of several numbers each has the metric's name and its place
         if known in own:
-            found: bool | None = own[known]
-            return found
+            return own[known]
     try:
         return metrics.get(name).rises
     except ValueError:

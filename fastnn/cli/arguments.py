@@ -143,8 +143,7 @@ def _command(commands: tune_command.Commands, name: str, module: str, summary: s
         name, help=summary, description=summary, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     made.set_defaults(run=run)
-    found: Parser = made
-    return found
+    return made
 
 
 def _train(commands: tune_command.Commands) -> None:

@@ -9,12 +9,12 @@ import argparse
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from fastnn._base.arguments import nearest, unknown_name
 from fastnn._base.reprs import counted
+from fastnn._base.types import Config
 from fastnn.cli.dropping import dropped
 from fastnn.cli.streams import TABLES
 from fastnn.datasets import read_idx_folder
@@ -152,7 +152,7 @@ def _from_bytes(name: str, source: str, data: bytes, part: str, target: str | No
     return _from_table(table_of(name, source, data, reading), target)
 
 
-def reading_options(arguments: argparse.Namespace) -> dict[str, Any]:
+def reading_options(arguments: argparse.Namespace) -> Config:
     """What the command line says of how to read DATA."""
     options = {name: getattr(arguments, name) for name in ("separator", "decimal", "encoding", "max_bytes")}
     return {name: value for name, value in options.items() if value is not None}

@@ -8,12 +8,11 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 import fastnn
-from fastnn._base.types import DataLike
+from fastnn._base.types import Config, DataLike
 from fastnn.callbacks import Callback
 from fastnn.cli.recipe import Recipe
 from fastnn.tables.scores import LEAST
@@ -88,7 +87,7 @@ class Rows:
     x: DataLike  # a stream where y is None
     y: np.ndarray | None
     weights: np.ndarray | None
-    validation: tuple[Any, ...] | None
+    validation: tuple[DataLike, ...] | None
 
 
 def fit_all(
@@ -139,7 +138,7 @@ def choose(trained: list[Trained]) -> Trained:
     return best
 
 
-def row_losses(model: fastnn.Model, validation: tuple[Any, ...] | None) -> np.ndarray:
+def row_losses(model: fastnn.Model, validation: tuple[DataLike, ...] | None) -> np.ndarray:
     """The loss of each held-out row, ``(n,)``, as it counts by its weight: squared error, or log loss."""
     if validation is None:
         return np.zeros(0)
@@ -161,7 +160,7 @@ def _fit(
     rows: Rows,
     limit: float | None,
     watch: Callback | None,
-    checkpoint: dict[str, Any],
+    checkpoint: Config,
 ) -> Trained:
     stop = None if recipe.patience is None else Plateaus(recipe.patience, recipe.least, recipe.falls)
     interrupted = False

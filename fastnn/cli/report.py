@@ -125,7 +125,7 @@ def _confusion(s: ClassScores, target: Classes) -> list[str]:
     return table([["is \\ predicted", *heads], *rows], right=range(1, len(heads) + 1))
 
 
-def _label(target: Any, index: Any) -> str:
+def _label(target: Any, index: np.integer | int) -> str:
     """A class's name, short and with nothing in it that a terminal would obey."""
     return printable(str(target.labels[index]), LABEL)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -77,7 +77,7 @@ def text_network(features: TextFeatures, arguments: argparse.Namespace, output: 
         made.build(features.widths)
         return made
     inputs = [layers.Input((width,)) for width in features.widths]
-    edges: list[Any] = []
+    edges: list[Edge] = []
     for edge, reader in zip(inputs, [*readers, *([[]] if features.columns else [])], strict=True):
         edges.append(_called(reader, edge))
     return fastnn.Model(inputs, _called([*behind, output], layers.Concatenate()(edges)), seed=seed)

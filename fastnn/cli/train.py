@@ -21,10 +21,10 @@ from fastnn.cli.data import Images, damaged_files, read_source, reading_options,
 from fastnn.cli.fit import Trained, fit_all
 from fastnn.cli.networks import RECURRENT, RECURRENT_RATE, default_network, has_hidden, hidden_layers, input_shape
 from fastnn.cli.output import check_output
-from fastnn.cli.prepare import Prepared, prepare
+from fastnn.cli.prepare import prepare
 from fastnn.cli.ranks import check_together, one_seed, ranks
 from fastnn.cli.recipe import Recipe, choose_recipe
-from fastnn.cli.series import PreparedSeries, check_series_options, series_reading
+from fastnn.cli.series import check_series_options, series_reading
 from fastnn.cli.series_prepare import prepare_series
 from fastnn.cli.streams import check_options, is_streamed
 from fastnn.cli.table_report import check_report, check_table
@@ -127,7 +127,7 @@ def _seed(arguments: argparse.Namespace) -> int:
     return secrets.randbits(31)
 
 
-def _settle_activation(arguments: argparse.Namespace, prepared: Prepared | PreparedSeries, seed: int) -> None:
+def _settle_activation(arguments: argparse.Namespace, prepared: Any, seed: int) -> None:
     """The activation of hidden layers; one that was given acts, or is refused."""
     given, arguments.activation = arguments.activation, arguments.activation or "relu"
     if given is not None and not has_hidden(stack(prepared, arguments, "linear", seed)):
@@ -139,7 +139,7 @@ def _settle_activation(arguments: argparse.Namespace, prepared: Prepared | Prepa
 
 def _finish(
     arguments: argparse.Namespace,
-    prepared: Prepared | PreparedSeries,
+    prepared: Any,
     trained: list[Trained],
     seconds: float,
     watch: Any,
@@ -177,9 +177,7 @@ def _finish(
     return interrupted
 
 
-def build(
-    prepared: Prepared | PreparedSeries, arguments: argparse.Namespace, recipe: Recipe, seed: int, decay: float | None
-) -> fastnn.Model:
+def build(prepared: Any, arguments: argparse.Namespace, recipe: Recipe, seed: int, decay: float | None) -> fastnn.Model:
     """A compiled network for the encoding."""
     target = prepared.encoding.target
     output, loss = ends(target)
@@ -189,9 +187,7 @@ def build(
     return model
 
 
-def stack(
-    prepared: Prepared | PreparedSeries, arguments: argparse.Namespace, output: ActivationName, seed: int
-) -> fastnn.Model:
+def stack(prepared: Any, arguments: argparse.Namespace, output: ActivationName, seed: int) -> fastnn.Model:
     """The network for the encoding, built."""
     features, last = prepared.encoding.features, Dense(prepared.encoding.target.n_out, output)
     if isinstance(features, TextFeatures):
@@ -226,7 +222,7 @@ def _optimizer(
     return optimizer
 
 
-def network_line(prepared: Prepared | PreparedSeries, arguments: argparse.Namespace, recipe: Recipe, seed: int) -> str:
+def network_line(prepared: Any, arguments: argparse.Namespace, recipe: Recipe, seed: int) -> str:
     """What is trained, and how, in a line."""
     made = stack(prepared, arguments, "linear", seed)
     features = prepared.encoding.features

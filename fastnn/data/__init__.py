@@ -26,7 +26,7 @@ __all__ = ["PredictionWriter", "Stream", "fit_encoding", "stream", "write_predic
 
 
 def stream(
-    source: Any,
+    source: object,
     *,
     target: str | Sequence[str] | StrPath | Literal[False] | None = None,
     columns: Sequence[str] | None = None,
@@ -134,7 +134,7 @@ def _kind(dtype: npt.DTypeLike) -> np.dtype:
     return kind
 
 
-def _names_of(source: Any) -> Any:
+def _names_of(source: object) -> Any:
     """The names of files that a source gives; None for an iterable of batches."""
     if names_files(source):
         return source
@@ -162,5 +162,5 @@ def _source(files: list[File], options: tuple[Any, ...], dtype: np.dtype, csv: C
     return tables_source(files, options, dtype, csv)
 
 
-def _besides(target: Any, weight: Any) -> list[tuple[str, Any]]:
+def _besides(target: object, weight: object) -> list[tuple[str, Any]]:
     return [("target", target), ("weight", weight)]

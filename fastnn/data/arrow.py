@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,8 +23,6 @@ from fastnn.data.parquet import LastFile, ParquetFile, pyarrow_dataset
 from fastnn.data.sources import Arrays, Parts, Source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -64,7 +62,7 @@ class IpcFile:
 def opened(files: Sequence[File], options: CsvOptions) -> list[ParquetFile | IpcFile | CsvFile]:
     """What reads each file; ``ValueError`` that names one that is damaged, or has no rows."""
     kinds: dict[str, Callable[[File], ParquetFile | IpcFile]] = {"Parquet": ParquetFile, "Arrow IPC": IpcFile}
-    found: list[Any] = []
+    found: list[pa.Array] = []
     for file in files:
         try:
             if file.kind == "CSV":

@@ -226,5 +226,4 @@ def values_of(chunk: pa.Array) -> np.ndarray:
     if kind == "halffloat":
         return floats(chunk)
     dtype = PLAIN[kind]
-    found: np.ndarray = np.frombuffer(chunk.buffers()[1], dtype, len(chunk), chunk.offset * dtype.itemsize)
-    return found
+    return np.frombuffer(chunk.buffers()[1], dtype, len(chunk), chunk.offset * dtype.itemsize)

@@ -6,7 +6,7 @@ import json
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from fastnn._base.ahead import Ahead
 from fastnn._base.arguments import integer, number
 from fastnn._base.portions import GivesPortions, Portion
 from fastnn._base.reprs import counted
+from fastnn._base.types import DataLike
 from fastnn.data.batches import Batches
 from fastnn.data.orders import MOST_SHARDS
 from fastnn.data.passes import How, Part, cut_of, of_batches, of_groups
@@ -22,6 +23,7 @@ from fastnn.data.sources import Arrays, Source
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
 
 WINDOW_OF_BATCHES = 2**25  # bytes of the batches of an iterable that are shuffled together
 
@@ -127,10 +129,10 @@ class Stream(GivesPortions):
 
     # -- batches ----------------------------------------------------------------------------------
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[DataLike]:
         return self.batches()
 
-    def batches(self, number: int = 0, first_batch: int = 0) -> Iterator[Any]:
+    def batches(self, number: int = 0, first_batch: int = 0) -> Iterator[DataLike]:
         """The batches of a pass, from ``first_batch`` on; the next window is read by a thread meanwhile.
 
         Parameters

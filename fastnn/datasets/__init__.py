@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fastnn._base.lazy import not_here
 from fastnn.datasets import fashion_mnist, mnist
@@ -14,7 +14,7 @@ from fastnn.datasets.npz import read_npz
 __all__ = ["fashion_mnist", "load_digits", "mnist", "read_idx", "read_idx_folder", "read_image_folder", "read_npz"]
 
 
-def _unknown(name: str) -> Any:
+def _unknown(name: str) -> object:
     raise not_here(__name__, name, __all__)
 
 

@@ -13,7 +13,8 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from types import ModuleType, TracebackType
+from typing import Any
 
 import numpy as np
 
@@ -21,10 +22,6 @@ from fastnn._base.arguments import number
 from fastnn._engine.distribution import Comm, Wanted
 from fastnn.distributed import launched
 from fastnn.errors import DistributedError, DistributedTimeout
-
-if TYPE_CHECKING:
-    from types import ModuleType
-
 
 MESSAGE, DATA = 11, 12  # tags
 SPIN = 2e-3  # seconds of waiting in which the processor is given to others that want it, and no longer
@@ -54,7 +51,7 @@ class MPIComm(Comm):
         beside = self.comm.Split_type(self.mpi.COMM_TYPE_SHARED)
         self.local_size = beside.Get_size()
         beside.Free()
-        self.left: list[Any] = []
+        self.left: list[object] = []
         if self.size > 1:
             _end_job_on_error(self)
 
@@ -183,7 +180,7 @@ def _end_job_on_error(comm: MPIComm) -> None:
     if getattr(before, "ends_job", False):
         return
 
-    def hook(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         is_heard = isinstance(error, DistributedError) and not isinstance(error, DistributedTimeout)
         if is_heard or (comm.rank and getattr(error, "on_all_ranks", False)):
             time.sleep(PATIENCE)  # the rank that it is about tells it, and ends the job

@@ -2,15 +2,17 @@
 
 ``Dense(8, activation="relu").activation`` is a record: arguments are settled when a layer is made. For type checkers
 the fields of layers are therefore descriptors, which take one type and give another; when a program runs, they are
-plain fields of dataclasses, and nothing here is called but :func:`default`. Names are literal, so that a slip in one is
+plain fields of dataclasses, and nothing here is called but ``default``. Names are literal, so that a slip in one is
 an error of types; one that a program computes is looked up first: ``Dense(8, activations.get(name))``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal
 
+from fastnn._base.types import Argument as Argument
+from fastnn._base.types import default as default
 from fastnn.activations import Activation
 from fastnn.activations.names import ActivationName
 from fastnn.initializers import Initializer
@@ -19,35 +21,24 @@ from fastnn.layers.base import Layer
 from fastnn.regularizers import L1L2, RegularizerName
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
     from fastnn.constraints import Constraint, ConstraintName
-
-Given = TypeVar("Given")
-Settled = TypeVar("Settled")
-
-
-class Argument(Generic[Given, Settled]):
-    """An argument of a layer: what may be given, and what the layer's attribute is."""
-
-    if TYPE_CHECKING:
-
-        def __get__(self, layer: object, kind: object = None) -> Settled: ...
-
-        def __set__(self, layer: object, given: Given) -> None: ...
-
-
-def default(value: object) -> Any:
-    """The value that an argument has where none is given."""
-    return value
-
 
 Config = Mapping[str, object]
 ActivationLike = Argument[ActivationName | Activation | Layer | Config | None, Activation]
-InitializerLike = Argument[InitializerName | Initializer | type[Initializer] | Config, Initializer]
-RegularizerLike = Argument[RegularizerName | L1L2 | type[L1L2] | Config | None, L1L2]
+GivenInitializer = InitializerName | Initializer | type[Initializer] | Config
+GivenRegularizer = RegularizerName | L1L2 | type[L1L2] | Config | None
+InitializerLike = Argument[GivenInitializer, Initializer]
+RegularizerLike = Argument[GivenRegularizer, L1L2]
 ShapeLike = Argument[int | Sequence[int | None] | None, tuple[int, ...] | None]
 TargetShape = Argument[int | Sequence[int | None], tuple[int, ...]]
 Sizes = Argument[int | Sequence[int], tuple[int, ...]]
 StridesLike = Argument[int | Sequence[int] | None, tuple[int, ...]]  # None for those of the windows
+MaybeSizes = Argument[int | Sequence[int] | None, tuple[int, ...] | None]
+Axes = Argument[int | Sequence[int], int | tuple[int, ...]]
+Factor = Argument[float | Sequence[float], float | tuple[float, float]]
+InnerLayer = Argument[Layer | Config, Layer]
 
 DataFormat = Literal["channels_last"]
 PaddingName = Literal["valid", "same"]
@@ -58,6 +49,8 @@ Interpolation = Literal["bilinear", "nearest"]
 MergeMode = Literal["concat", "sum", "mul", "ave"]
 
 if TYPE_CHECKING:
-    ConstraintLike = Argument[ConstraintName | Constraint | type[Constraint] | Config | None, Constraint | None]
+    GivenConstraint = ConstraintName | Constraint | type[Constraint] | Config | None
+    ConstraintLike = Argument[GivenConstraint, Constraint | None]
+    Statistic = Argument[ArrayLike | None, tuple[float, ...] | None]
 else:  # without names that only type checkers see: typing.get_type_hints, which checks of files ask, finds all hints
-    ConstraintLike = Argument[Any, Any]  # few programs load constraints
+    ConstraintLike = Statistic = Argument[object, object]  # few programs load constraints

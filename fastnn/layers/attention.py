@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fastnn._base.arguments import flag, integer, number, shown
 from fastnn._ops import Operation, blank, dense
@@ -13,13 +13,13 @@ from fastnn.layers.arguments import ConstraintLike, InitializerLike, Regularizer
 from fastnn.layers.attending import Attending
 from fastnn.layers.composition import check_training
 from fastnn.layers.described import described
-from fastnn.layers.given_masks import with_masks
+from fastnn.layers.given_masks import masked
 from fastnn.layers.parameter import Parameter, Shape
 from fastnn.layers.parts import Parts
 from fastnn.layers.settling import parameter, settle
 
 if TYPE_CHECKING:
-    from fastnn.layers.edges import Edge, Edges, Masks
+    from fastnn.layers.edges import Edge, Edges, Made, Masks
 
 
 @described
@@ -97,7 +97,7 @@ class MultiHeadAttention(Attending):
         return_attention_scores: bool = False,
         use_causal_mask: bool = False,
         training: object = None,
-    ) -> Any:
+    ) -> Made:
         """An edge for the output, with ``return_attention_scores`` a list of it and the weights.
 
         ``query_mask``, ``value_mask`` and ``key_mask`` are edges ``(None, steps)``, not 0 for steps that are there.
@@ -108,7 +108,7 @@ class MultiHeadAttention(Attending):
         if key is None and key_mask is not None:
             raise ValueError(f"{self!r} was given a key_mask and no key; value_mask says which values are there")
         masks = [query_mask, value_mask, *([] if key is None else [key_mask])]
-        edges = with_masks([query, value, *([] if key is None else [key])], masks)
+        edges = masked([query, value, *([] if key is None else [key])], masks)
         return self._called(edges, attention_mask, use_causal_mask, return_attention_scores)
 
     def output_shape(self, *shapes: Shape, options: tuple[str, ...] = ()) -> Shape:
@@ -201,13 +201,13 @@ class Attention(Attending):
         *,
         return_attention_scores: bool = False,
         use_causal_mask: bool = False,
-    ) -> Any:
+    ) -> Made:
         """An edge for the output, with ``return_attention_scores`` a list of it and the weights.
 
         ``mask`` is a list of the masks of query and value, edges ``(None, steps)`` or None.
         """
         check_training(self, training)
-        edges = with_masks(list(inputs) if isinstance(inputs, list | tuple) else [inputs], mask)
+        edges = masked([*inputs] if isinstance(inputs, list | tuple) else [inputs], mask)
         return self._called(edges, None, use_causal_mask, return_attention_scores)
 
     def output_shape(self, *shapes: Shape, options: tuple[str, ...] = ()) -> Shape:

@@ -9,12 +9,12 @@ any number of threads draws the same.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import field
-from typing import Any
 
 from fastnn._base.arguments import lookup, number, shown
 from fastnn._ops import Operation, warp
-from fastnn.layers.arguments import DataFormat, FillMode, FlipMode, Interpolation, ShapeLike, default
+from fastnn.layers.arguments import Argument, DataFormat, Factor, FillMode, FlipMode, Interpolation, ShapeLike, default
 from fastnn.layers.described import Described, described
 from fastnn.layers.parameter import Shape
 from fastnn.layers.settling import settle
@@ -58,7 +58,7 @@ class Interpolating(Warping):
     interpolation: Interpolation
     fill_value: float
 
-    def _settle(self, **factors: Any) -> None:
+    def _settle(self, **factors: object) -> None:
         check_data_format(getattr(self, "data_format", None))
         settle(
             self,
@@ -74,24 +74,24 @@ class Interpolating(Warping):
         return self._warp(shape, move, numbers, (FILLS[self.fill_mode], INTERPOLATIONS[self.interpolation]))
 
 
-def _known(argument: str, came: Any, table: dict[str, Any]) -> str:
+def _known(argument: str, came: object, table: Mapping[str, object]) -> str:
     """A name of a table, in small letters."""
     name = came.lower() if isinstance(came, str) else came
     lookup(argument, name, dict.fromkeys(table))
-    return name
+    return str(name)
 
 
-def _factor(argument: str, came: Any, **bounds: Any) -> float | tuple[float, float]:
+def _factor(name: str, came: object, low: float, high: float, open_low: bool = False) -> float | tuple[float, float]:
     """A share, or a pair of them, the smaller one first."""
     if not isinstance(came, tuple | list):
-        return number(argument, came, **bounds)
+        return number(name, came, low=low, high=high, open_low=open_low)
     if len(came) != 2:
-        raise ValueError(f"{argument} must be a number or two of them (low, high), got {shown(came)}")
-    low, high = sorted(number(argument, part, **bounds) for part in came)
-    return low, high
+        raise ValueError(f"{name} must be a number or two of them (low, high), got {shown(came)}")
+    first, last = sorted(number(name, part, low=low, high=high, open_low=open_low) for part in came)
+    return first, last
 
 
-def _range(factor: Any, around: float = 0.0) -> tuple[float, float]:
+def _range(factor: float | tuple[float, float], around: float = 0.0) -> tuple[float, float]:
     """What is drawn from, around a number: as far below as above for a single factor."""
     low, high = factor if isinstance(factor, tuple) else (-abs(factor), abs(factor))
     return around + low, around + high
@@ -157,8 +157,8 @@ class RandomTranslation(Interpolating):
     RandomTranslation(height_factor=0.1, width_factor=(0.0, 0.2), input_shape=(28, 28, 1))
     """
 
-    height_factor: Any
-    width_factor: Any
+    height_factor: Factor
+    width_factor: Factor
     fill_mode: FillMode = "reflect"
     interpolation: Interpolation = "bilinear"
     seed: int | None = None
@@ -195,7 +195,7 @@ class RandomRotation(Interpolating):
     [[[[2.0], [4.0]], [[1.0], [3.0]]]]
     """
 
-    factor: Any
+    factor: Factor
     fill_mode: FillMode = "reflect"
     interpolation: Interpolation = "bilinear"
     seed: int | None = None
@@ -233,8 +233,8 @@ class RandomZoom(Interpolating):
     [0.0, 2.0, 0.0]
     """
 
-    height_factor: Any
-    width_factor: Any = None
+    height_factor: Factor
+    width_factor: Argument[float | Sequence[float] | None, float | tuple[float, float] | None] = default(None)
     fill_mode: FillMode = "reflect"
     interpolation: Interpolation = "bilinear"
     seed: int | None = None
@@ -244,10 +244,9 @@ class RandomZoom(Interpolating):
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
-        bounds = {"low": -1.0, "high": 1.0, "open_low": True}
-        factors = {"height_factor": _factor("height_factor", self.height_factor, **bounds)}
-        if self.width_factor is not None:
-            factors["width_factor"] = _factor("width_factor", self.width_factor, **bounds)
+        came = {"height_factor": self.height_factor, "width_factor": self.width_factor}
+        given = {name: factor for name, factor in came.items() if name == "height_factor" or factor is not None}
+        factors = {name: _factor(name, factor, -1.0, 1.0, open_low=True) for name, factor in given.items()}
         self._settle(**factors)
 
     def operations(self, shape: Shape) -> tuple[Operation, ...]:

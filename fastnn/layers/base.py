@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fastnn._base.arguments import shown
+from fastnn._base.arguments import flag, shown
 from fastnn._base.arrays import of_policy, policy_of, rows_dtype
 from fastnn._base.reprs import cut
 from fastnn._base.types import DtypeLike
@@ -98,7 +98,7 @@ class Layer(Composing):
         if (rows := words.batch_rows(given)) is not None:
             object.__setattr__(self, "_batch_rows", rows)
         if not given.get("trainable", True):
-            self.trainable = given["trainable"]
+            self.trainable = flag("trainable", given["trainable"])
 
     def keep_name(self) -> None:
         """Keep the name that a model chose as if the user had given it."""

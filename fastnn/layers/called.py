@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from fastnn._base.listing import Listed
 from fastnn.errors import NotReadyError
 from fastnn.layers.composition import check_training
-from fastnn.layers.edges import Call, Edge, Edges, Masks, edges_in
+from fastnn.layers.edges import Call, Edge, Edges, Made, Masks, edges_in
 from fastnn.layers.forgetting import note
 from fastnn.layers.own import Own, by_inputs
 from fastnn.layers.parameter import Shape
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from fastnn.layers.steps import Steps
 
 
-def how(options: tuple[str, ...]) -> dict[str, Any]:
+def how(options: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
     """What a layer's methods are told of a use with options; nothing where there are none."""
     return {"options": options} if options else {}
 
@@ -67,7 +67,7 @@ class Called(Own, Listed):
         """:attr:`mask_operation` of a use on inputs of these shapes, of which some have masks."""
         return self.mask_operation
 
-    def __call__(self, inputs: Edges, mask: Masks = None, training: object = None) -> Any:
+    def __call__(self, inputs: Edges, mask: Masks = None, training: object = None) -> Made:
         """An edge for the layer's output on edges, a list of them for several outputs.
 
         ``mask`` is an edge ``(None, steps)``, of a list of inputs one for each or None: steps are there where it is
@@ -81,11 +81,12 @@ class Called(Own, Listed):
         (None, 1)
         """
         check_training(self, training)
+        read: object = inputs
         if mask is not None:
             from fastnn.layers.given_masks import with_masks
 
-            inputs = with_masks(inputs, mask)
-        made = self.called(inputs)
+            read = with_masks(inputs, mask)
+        made = self.called(read)
         return made[0] if self.n_outputs == 1 else made
 
     def called(self, inputs: object, options: tuple[str, ...] = ()) -> list[Edge]:
@@ -161,7 +162,7 @@ class Called(Own, Listed):
         return self._first_call("output").outputs[0]
 
     @property
-    def input(self) -> Any:
+    def input(self) -> Made:
         """The edge that the layer reads, or a list of them, of its first call."""
         read = list(self._first_call("input").inputs)
         return read[0] if len(read) == 1 else read

@@ -48,7 +48,7 @@ class Composing(Weighted):
         return self._trainable
 
     @trainable.setter
-    def trainable(self, came: Any) -> None:
+    def trainable(self, came: bool) -> None:
         Weighted.trainable.fset(self, came)  # type: ignore[attr-defined]
         for item in [*held(self), *filter(None, [self._model])] if composes(type(self)) else ():
             item.trainable = self._trainable

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import field, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypedDict, Unpack
 
 import numpy as np
 
@@ -29,8 +29,17 @@ from fastnn.layers.steps import StepForm
 from fastnn.layers.windows import PADDINGS, Windows, check_data_format, check_padding, check_rank, count, sizes
 
 if TYPE_CHECKING:
+    from fastnn.activations import Activation
     from fastnn.layers.base import Layer
     from fastnn.layers.steps import Steps
+    from fastnn.regularizers import L1L2
+
+    class Last(TypedDict, total=False):
+        """What the last operation of a convolution has."""
+
+        b: int
+        activation: Activation
+        activity: L1L2
 
 
 class Convolution(Described):
@@ -78,7 +87,7 @@ class Convolution(Described):
         """All parameters: kernels, and a bias of ``n`` numbers where there is one."""
         return (*kernels, parameter(self, "bias", (n,))) if self.use_bias else kernels
 
-    def _last(self, n_kernels: int = 1) -> dict[str, Any]:
+    def _last(self, n_kernels: int = 1) -> Last:
         """What the last operation has: bias, activation and the output's penalties."""
         bias = n_kernels if self.use_bias else -1
         return {"b": bias, "activation": self.activation, "activity": self.activity_regularizer}
@@ -88,9 +97,9 @@ class Convolution(Described):
         self.windows.geometry(self, shape)
         return (*self.windows.outputs(self, shape), n)
 
-    def _convolution(self, shape: Shape, n: int, groups: int, **more: Any) -> Operation:
+    def _convolution(self, shape: Shape, n: int, groups: int, **more: Unpack[Last]) -> Operation:
         geometry = (*self.windows.geometry(self, shape), groups)
-        return Operation(conv.OP, shape[-1], n, math.prod(geometry[3:5]), geometry=geometry, **more)
+        return Operation(conv.OP, shape[-1], n, math.prod(geometry[3:5]), w=0, geometry=geometry, **more)
 
 
 @described
@@ -133,7 +142,7 @@ class Conv(Convolution):
         return self._with_bias(self.filters, kernel)
 
     def operations(self, shape: Shape) -> tuple[Operation, ...]:
-        return (self._convolution(shape, self.filters, self.groups, w=0, **self._last()),)
+        return (self._convolution(shape, self.filters, self.groups, **self._last()),)
 
 
 @described
@@ -237,7 +246,7 @@ class DepthwiseConv(Convolution):
         return self._with_bias(shape[-1] * self.depth_multiplier, kernel)
 
     def operations(self, shape: Shape) -> tuple[Operation, ...]:
-        return (self._convolution(shape, shape[-1] * self.depth_multiplier, shape[-1], w=0, **self._last()),)
+        return (self._convolution(shape, shape[-1] * self.depth_multiplier, shape[-1], **self._last()),)
 
 
 @described

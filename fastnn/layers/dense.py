@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import field
-from typing import Any
 
 import numpy as np
 
@@ -55,7 +54,7 @@ class Dense(Described):
     kernel_constraint: ConstraintLike = default(None)
     bias_constraint: ConstraintLike = default(None)
     input_shape: ShapeLike = default(None)
-    input_dim: Any = None
+    input_dim: int | None = None
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:

@@ -10,6 +10,7 @@ kind touches one file here, and one in each backend if it needs an op kind of it
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Self, TypeVar, dataclass_transform
 
@@ -66,7 +67,7 @@ if TYPE_CHECKING:
         _told_trainable: bool = _keyword(kw_only=True, default=True, alias="trainable")
         _told_dtype: DtypeLike | None = _keyword(kw_only=True, default=None, alias="dtype")
         _told_rows: int | None = _keyword(kw_only=True, default=None, alias="batch_size")
-        _told_shape: Any = _keyword(kw_only=True, default=None, alias="batch_input_shape")
+        _told_batch_shape: Sequence[int | None] | None = _keyword(kw_only=True, default=None, alias="batch_input_shape")
 else:
     Common = Layer
 
@@ -82,7 +83,7 @@ class Described(Common):
 
         def __call__(self, inputs: Edges, mask: Masks = None, training: object = None) -> Edge: ...
 
-    def __new__(cls, *arguments: Any, **given: Any) -> Self:
+    def __new__(cls, *arguments: object, **given: object) -> Self:
         cls.check_class()
         return object.__new__(cls)
 
@@ -118,7 +119,7 @@ class Described(Common):
     def operations(self, shape: Shape) -> tuple[Operation, ...]:
         return ()
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> Config:
         """What a copy takes along: the description, without weights, calls and a name that a model chose."""
         stored = {f.name: getattr(self, f.name) for f in fields(self)}
         own = {"_dtype": self._dtype, "_trainable": self._trainable, "_batch_rows": self._batch_rows}
@@ -128,7 +129,7 @@ class Described(Common):
 
     def config(self) -> Config:
         """What the model file stores: the class and every argument, but for those that None stands for."""
-        stored: dict[str, Any] = {"class": self.stored_as or _described_class(type(self)).__name__}
+        stored: Config = {"class": self.stored_as or _described_class(type(self)).__name__}
         for f in fields(self):
             value: Any = self.given_name if f.name == "name" else getattr(self, f.name)
             if value is not None and f.name in ("shape", "input_shape"):

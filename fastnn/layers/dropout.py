@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import field
+from typing import TYPE_CHECKING
 
 from fastnn._base.arguments import number
 from fastnn._ops import Operation, alpha_dropout, dropout
-from fastnn.layers.arguments import ShapeLike, default
+from fastnn.layers.arguments import Argument, ShapeLike, default
 from fastnn.layers.described import Described, described
 from fastnn.layers.noise_shape import check_noise_shape, shared_rows
 from fastnn.layers.parameter import Shape
-from fastnn.layers.settling import settle
+from fastnn.layers.settling import changed, settle
 from fastnn.layers.steps import StepForm
 from fastnn.layers.windows import check_rank
 
 if TYPE_CHECKING:
     from fastnn._ops.base import Op
     from fastnn.layers.steps import Steps
+
+
+NoiseShape = Argument[Sequence[int | None] | None, tuple[int | None, ...] | None]
 
 
 class Dropping(Described):
@@ -40,7 +43,7 @@ class Dropping(Described):
 class Sharing(Dropping):
     """A layer that may drop numbers of a sample together, as its ``noise_shape`` says."""
 
-    noise_shape: Any
+    noise_shape: NoiseShape
 
     def __post_init__(self) -> None:
         self._settle(noise_shape=check_noise_shape(self.noise_shape))
@@ -49,9 +52,9 @@ class Sharing(Dropping):
         shared_rows(self, shape)
         return shape
 
-    def _operation(self, kind: Op, shape: Shape, **more: Any) -> Operation:
+    def _operation(self, kind: Op, shape: Shape, numbers: tuple[float, ...] = ()) -> Operation:
         width, rows, shared = shared_rows(self, shape)
-        return Operation(kind, width, width, rows, rate=self.rate, seed=self.seed, geometry=(shared,), **more)
+        return Operation(kind, width, width, rows, rate=self.rate, seed=self.seed, geometry=(shared,), numbers=numbers)
 
     @property
     def steps(self) -> Steps | None:
@@ -59,8 +62,7 @@ class Sharing(Dropping):
 
     def _steps(self, shape: Shape) -> StepForm:
         """Single steps are those of predictions, where nothing is drawn for the sequence that the noise shape has."""
-        told: dict[str, Any] = dict.fromkeys(("noise_shape", "input_shape", "name"))
-        one = replace(self, **told)
+        one = changed(self, noise_shape=None, input_shape=None, name=None)
         return StepForm(one, [], [(one, (0,))], (1,), True)
 
 
@@ -90,7 +92,7 @@ class Dropout(Sharing):
     """
 
     rate: float
-    noise_shape: Sequence[int | None] | None = None
+    noise_shape: NoiseShape = default(None)
     seed: int | None = None
     input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
@@ -110,8 +112,8 @@ class SpatialDropout(Dropping):
 
     def operations(self, shape: Shape) -> tuple[Operation, ...]:
         places = math.prod(shape[:-1])
-        told: dict[str, Any] = {"rate": self.rate, "seed": self.seed, "geometry": (places,)}
-        return (Operation(dropout.OP, shape[-1], shape[-1], places, **told),)
+        n = shape[-1]
+        return (Operation(dropout.OP, n, n, places, rate=self.rate, seed=self.seed, geometry=(places,)),)
 
 
 @described
@@ -181,7 +183,7 @@ class AlphaDropout(Sharing):
     """
 
     rate: float
-    noise_shape: Sequence[int | None] | None = None
+    noise_shape: NoiseShape = default(None)
     seed: int | None = None
     input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)

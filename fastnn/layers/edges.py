@@ -140,8 +140,7 @@ class Edge:
     def _scaled(self, scale: float, offset: float = 0.0) -> Edge:
         from fastnn.layers import Rescaling
 
-        found: Edge = Rescaling(scale, offset)(self)
-        return found
+        return Rescaling(scale, offset)(self)
 
     def _number(self, came: object) -> float:
         if isinstance(came, bool) or not isinstance(came, Real):
@@ -151,6 +150,9 @@ class Edge:
 
 Edges = Edge | Sequence[Edge] | Mapping[str, Edge]
 """What layers and models are called on, and where graphs begin and end."""
+
+Made = Edge | Any
+"""What a call gives: an edge, of several outputs a list of them. Which, no type checker can know."""
 
 Masks = Edge | Sequence[Edge | None] | None
 """Masks of what a layer reads, None for inputs without."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import field
-from typing import Any
 
 import numpy as np
 
@@ -48,7 +48,7 @@ class Embedding(Described):
     embeddings_regularizer: RegularizerLike = default(None)
     embeddings_constraint: ConstraintLike = default(None)
     mask_zero: bool = False
-    input_length: Any = None
+    input_length: int | Sequence[int | None] | None = None
     input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 

@@ -95,8 +95,7 @@ def _around(
 
 
 def _numbers(layer: Layer, name: str) -> np.ndarray:
-    found: np.ndarray = layer.parameter(name).astype(np.float64).reshape(-1)
-    return found
+    return layer.parameter(name).astype(np.float64).reshape(-1)
 
 
 def hands_on(layer: Layer, shape: Shape) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import field
-from typing import Any
 
 from fastnn._ops import Operation, activation, mask
 from fastnn.layers.described import Described, described
@@ -50,14 +49,19 @@ class WithMask(Described):
         return (counts, Operation(activation.OP, n, n, shape[0], inputs=(0,)))
 
 
-def with_masks(inputs: Any, masks: Any) -> Any:
+def with_masks(inputs: object, masks: object) -> object:
     """What a layer is called on when masks are given: one for the first input, or a list with None among them."""
+    if isinstance(inputs, list | tuple):
+        return masked(list(inputs), masks)
+    return masked([inputs], masks)[0]
+
+
+def masked(edges: list[object], masks: object) -> list[object]:
+    """Edges of a list, those with masks behind a :class:`WithMask`."""
     if masks is None:
-        return inputs
-    edges = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
+        return edges
     given = list(masks) if isinstance(masks, list | tuple) else [masks]
     if len(given) > len(edges):
         raise ValueError(f"there are {len(given)} masks for {len(edges)} inputs; give one for each, or None")
-    told = [x if m is None else WithMask()([x, m]) for x, m in zip(edges, given, strict=False)]
-    told += edges[len(given) :]
-    return told if isinstance(inputs, list | tuple) else told[0]
+    told = [x if m is None else WithMask().called([x, m])[0] for x, m in zip(edges, given, strict=False)]
+    return told + edges[len(given) :]

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import field
-from typing import Any
+from typing import TYPE_CHECKING
 
+from fastnn.layers.arguments import TargetShape
 from fastnn.layers.described import Described, described
 from fastnn.layers.edges import Call, Edge, Edges, Masks
 from fastnn.layers.parameter import Shape, check_shape, other_shape
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
 
 
 @described
@@ -25,7 +30,7 @@ class InputLayer(Described):
     (None, 3)
     """
 
-    shape: Any
+    shape: TargetShape
     name: str | None = field(default=None, compare=False)
     states_input = True
     n_inputs = 0
@@ -36,8 +41,7 @@ class InputLayer(Described):
 
     @property
     def input_shape(self) -> Shape:  # type: ignore[override]  # other layers are given it
-        found: Shape = self.shape
-        return found
+        return self.shape
 
     @property
     def edge(self) -> Edge:
@@ -50,20 +54,35 @@ class InputLayer(Described):
         raise TypeError(f"{self!r} reads no edge: it is where a graph begins, see fastnn.Input")
 
 
-def Input(*arguments: Any, **named: Any) -> Edge:
-    """Where a graph of layers begins: an edge for rows of ``shape``, the arguments of :class:`InputLayer`.
+if TYPE_CHECKING:
 
-    Also the first in the list of a :class:`fastnn.Sequential`.
+    def Input(
+        shape: int | Sequence[int | None] | None = None,
+        name: str | None = None,
+        *,
+        dtype: DTypeLike | None = None,
+        batch_size: int | None = None,
+        batch_shape: Sequence[int | None] | None = None,
+        **neutral: object,
+    ) -> Edge:
+        """Where a graph of layers begins: an edge for rows of ``shape``; ``neutral`` changes nothing, as ``sparse``."""
 
-    Parameters
-    ----------
-    *arguments : as of :func:`fastnn.layers.Input` in Keras: ``shape``, ``name``, ``dtype``, ``batch_shape``.
-    **named : the same by name.
+else:
 
-    >>> from fastnn import Model
-    >>> from fastnn.layers import Dense, Input
-    >>> x = Input((20,), name="features")
-    >>> Model(x, Dense(3)(x)).output_shape
-    (None, 3)
-    """
-    return InputLayer(*arguments, **named).edge
+    def Input(*arguments: object, **named: object) -> Edge:
+        """Where a graph of layers begins: an edge for rows of ``shape``, the arguments of :class:`InputLayer`.
+
+        Also the first in the list of a :class:`fastnn.Sequential`.
+
+        Parameters
+        ----------
+        *arguments : as of :func:`fastnn.layers.Input` in Keras: ``shape``, ``name``, ``dtype``, ``batch_shape``.
+        **named : the same by name.
+
+        >>> from fastnn import Model
+        >>> from fastnn.layers import Dense, Input
+        >>> x = Input((20,), name="features")
+        >>> Model(x, Dense(3)(x)).output_shape
+        (None, 3)
+        """
+        return InputLayer(*arguments, **named).edge

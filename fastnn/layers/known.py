@@ -51,7 +51,7 @@ def deserialize(config: object, custom_objects: Mapping[str, type[Layer]] | None
     return lookup("layer", config["class_name"], known).from_config(config.get("config", {}))
 
 
-def from_config(stored: dict[str, Any], custom_objects: Mapping[str, Any] = NONE) -> Layer:
+def from_config(stored: Config, custom_objects: Mapping[str, object] = NONE) -> Layer:
     """The layer that :meth:`Layer.config` described; ``custom_objects`` are a user's classes and functions by name.
 
     Parameters
@@ -60,7 +60,7 @@ def from_config(stored: dict[str, Any], custom_objects: Mapping[str, Any] = NONE
     custom_objects : classes and functions of yours by the names that stand in the file or configuration.
     """
     told = {name: value for name, value in stored.items() if name not in ("class", "custom")}
-    arguments = {name: _argument(value, custom_objects) for name, value in told.items()}
+    arguments: Config = {name: _argument(value, custom_objects) for name, value in told.items()}
     if "custom" not in stored:
         return lookup("layer", stored["class"], LAYERS)(**arguments)
     is_trained = arguments.pop("trainable", True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Unpack
 
 from fastnn.layers.edges import Edge
 from fastnn.layers.merging import Add, Average, Concatenate, Dot, Maximum, Minimum, Multiply, Subtract
+from fastnn.layers.words import LayerArguments
 
 
-def add(inputs: Sequence[Edge], **given: Any) -> Edge:
+def add(inputs: Sequence[Edge], **given: Unpack[LayerArguments]) -> Edge:
     """``Add(**given)(inputs)``: the sum of a list of edges.
 
     Parameters
@@ -20,7 +21,7 @@ def add(inputs: Sequence[Edge], **given: Any) -> Edge:
     return Add(**given)(inputs)
 
 
-def subtract(inputs: Sequence[Edge], **given: Any) -> Edge:
+def subtract(inputs: Sequence[Edge], **given: Unpack[LayerArguments]) -> Edge:
     """``Subtract(**given)(inputs)``: the difference of a list of two edges.
 
     Parameters
@@ -31,7 +32,7 @@ def subtract(inputs: Sequence[Edge], **given: Any) -> Edge:
     return Subtract(**given)(inputs)
 
 
-def multiply(inputs: Sequence[Edge], **given: Any) -> Edge:
+def multiply(inputs: Sequence[Edge], **given: Unpack[LayerArguments]) -> Edge:
     """``Multiply(**given)(inputs)``: the product of a list of edges.
 
     Parameters
@@ -42,7 +43,7 @@ def multiply(inputs: Sequence[Edge], **given: Any) -> Edge:
     return Multiply(**given)(inputs)
 
 
-def average(inputs: Sequence[Edge], **given: Any) -> Edge:
+def average(inputs: Sequence[Edge], **given: Unpack[LayerArguments]) -> Edge:
     """``Average(**given)(inputs)``: the mean of a list of edges.
 
     Parameters
@@ -53,7 +54,7 @@ def average(inputs: Sequence[Edge], **given: Any) -> Edge:
     return Average(**given)(inputs)
 
 
-def maximum(inputs: Sequence[Edge], **given: Any) -> Edge:
+def maximum(inputs: Sequence[Edge], **given: Unpack[LayerArguments]) -> Edge:
     """``Maximum(**given)(inputs)``: the largest of a list of edges, number by number.
 
     Parameters
@@ -64,7 +65,7 @@ def maximum(inputs: Sequence[Edge], **given: Any) -> Edge:
     return Maximum(**given)(inputs)
 
 
-def minimum(inputs: Sequence[Edge], **given: Any) -> Edge:
+def minimum(inputs: Sequence[Edge], **given: Unpack[LayerArguments]) -> Edge:
     """``Minimum(**given)(inputs)``: the smallest of a list of edges, number by number.
 
     Parameters
@@ -75,7 +76,7 @@ def minimum(inputs: Sequence[Edge], **given: Any) -> Edge:
     return Minimum(**given)(inputs)
 
 
-def concatenate(inputs: Sequence[Edge], axis: int = -1, **given: Any) -> Edge:
+def concatenate(inputs: Sequence[Edge], axis: int = -1, **given: Unpack[LayerArguments]) -> Edge:
     """``Concatenate(axis, **given)(inputs)``: a list of edges one behind the other.
 
     Parameters
@@ -87,7 +88,7 @@ def concatenate(inputs: Sequence[Edge], axis: int = -1, **given: Any) -> Edge:
     return Concatenate(axis, **given)(inputs)
 
 
-def dot(inputs: Sequence[Edge], axes: int | Sequence[int] = -1, **given: Any) -> Edge:
+def dot(inputs: Sequence[Edge], axes: int | Sequence[int] = -1, **given: Unpack[LayerArguments]) -> Edge:
     """``Dot(axes, **given)(inputs)``: products of a list of two edges.
 
     Parameters

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import field
-from typing import Any
 
 from fastnn._base.arguments import flag, integer
 from fastnn._ops import Operation, merge, normalize
@@ -164,13 +163,13 @@ class Minimum(Choosing):
     join = Join.MINIMUM
 
 
-def check_axis(layer: str, axis: Any, n_axes: int) -> int:
+def check_axis(layer: str, axis: object, n_axes: int) -> int:
     """An axis of a sample as Keras counts it, 1 for the first one behind the batch, from 1 on or from -1 down."""
     if isinstance(axis, bool) or not hasattr(axis, "__index__"):
         raise TypeError(f"axis of {layer} must be a whole number, got {axis!r}")
     if axis == 0:
         raise ValueError(f"axis of {layer} must be one of a sample's, 1 for the first; 0 is the batch")
-    counted = axis.__index__() + (n_axes + 1 if axis < 0 else 0)
+    counted = axis.__index__() + (n_axes + 1 if axis.__index__() < 0 else 0)
     if not 1 <= counted <= n_axes:
         raise ValueError(f"axis of {layer} must be 1 to {n_axes}, or -1 to -{n_axes} from the last, got {axis}")
     return int(counted)
@@ -251,7 +250,7 @@ class Dot(Joining):
     (3, 5)
     """
 
-    axes: Any
+    axes: int | Sequence[int]
     normalize: bool = False
     name: str | None = field(default=None, compare=False)
     n_inputs = 2

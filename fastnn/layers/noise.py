@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import field
-from typing import Any
 
 from fastnn._base.arguments import number
 from fastnn._ops import Operation, noise
@@ -31,8 +30,8 @@ class Noise(Described):
         raise NotImplementedError
 
     def operations(self, shape: Shape) -> tuple[Operation, ...]:
-        more: dict[str, Any] = {"rate": self.deviation, "seed": self.seed, "geometry": (int(self.multiplies),)}
-        return (Operation(noise.OP, shape[-1], shape[-1], math.prod(shape[:-1]), **more),)
+        n, rows, kind = shape[-1], math.prod(shape[:-1]), (int(self.multiplies),)
+        return (Operation(noise.OP, n, n, rows, rate=self.deviation, seed=self.seed, geometry=kind),)
 
 
 @described

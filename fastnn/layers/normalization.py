@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
@@ -17,6 +17,13 @@ from fastnn.layers.settling import parameter, settle
 
 if TYPE_CHECKING:
     from fastnn.layers.base import Layer
+
+    class Places(TypedDict):
+        """Where an operation finds its parameters."""
+
+        w: int
+        b: int
+
 
 MOST_EPSILON = 1e30
 
@@ -46,7 +53,7 @@ class Normalizing(Described):
     def _there(self) -> tuple[tuple[str, bool], ...]:
         return ("gamma", self.scale), ("beta", self.center)
 
-    def _places(self) -> dict[str, Any]:
+    def _places(self) -> Places:
         """Where an operation finds gamma and beta among the parameters."""
         return {"w": 0 if self.scale else -1, "b": int(self.scale) if self.center else -1}
 
@@ -150,9 +157,19 @@ class BatchNormalization(Normalizing):
                 f"LayerNormalization measures each step by itself"
             )
         repeat, n_trained = math.prod(shape[:-1]), int(self.scale) + int(self.center)
-        more: dict[str, Any] = {"rest": (n_trained, n_trained + 1), "numbers": (self.epsilon, self.momentum)}
-        more |= {"geometry": (batch_norm.samples_of_part(repeat, masked), int(masked)), "inputs": (0, 1)[: 1 + masked]}
-        return (Operation(batch_norm.OP, shape[-1], shape[-1], repeat, **more, **self._places()),)
+        geometry = (batch_norm.samples_of_part(repeat, masked), int(masked))
+        found = Operation(
+            batch_norm.OP,
+            shape[-1],
+            shape[-1],
+            repeat,
+            inputs=(0, 1)[: 1 + masked],
+            rest=(n_trained, n_trained + 1),
+            geometry=geometry,
+            numbers=(self.epsilon, self.momentum),
+            **self._places(),
+        )
+        return (found,)
 
 
 def checked_axis(came: object) -> int:

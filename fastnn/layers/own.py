@@ -12,7 +12,7 @@ import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
 from types import FunctionType, MethodType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
 import numpy as np
 
@@ -29,6 +29,9 @@ from fastnn.layers.place import Place
 from fastnn.layers.weight import Weight, replaced
 from fastnn.regularizers import L1L2
 
+if TYPE_CHECKING:
+    from fastnn.layers import arguments
+
 OVERRIDDEN = ("build", "get_config", "from_config", "name", "input_shape", "has_gradient")  # a class may have them
 ROUTINES = (FunctionType, MethodType)
 KNOWN = ("input_shape", "name", "activity_regularizer")
@@ -36,7 +39,6 @@ WEIGHTS = ("_own_weights", "_own_attributes")
 MODELS = (  # what models made of a layer
     *("_place", "_calls", "_compositions", "_model", "_name_is_chosen", "_own_shapes", "_own_sizes"),
 )
-
 
 Result = TypeVar("Result")
 
@@ -54,20 +56,20 @@ class Own:
     has_gradient = True
     _place: Place | None
     _own_activity: L1L2 = own.NO_PENALTY
-    _own_given: Mapping[str, Any] = {}  # arguments of the constructor
+    _own_given: Mapping[str, object] = {}  # arguments of the constructor
     _own_weights: tuple[Weight, ...] = ()
     _own_attributes: Mapping[str, Weight] = {}  # that are weights
     _own_shapes: tuple[Shape, ...] | None = None
     _own_building = False
     _own_sizes: Mapping[tuple[Shape, ...], Shape] = {}  # of outputs, by those of inputs
 
-    def __new__(cls, *arguments: Any, **given: Any) -> Self:
+    def __new__(cls, *arguments: object, **given: object) -> Self:
         cls.check_class()
         made = super().__new__(cls)
         made._own_given = captured(cls, arguments, given)
         return made
 
-    def __init__(self, **given: Any) -> None:
+    def __init__(self, **given: Unpack[words.OwnArguments]) -> None:
         kept = words.of_layer(type(self).__name__, KNOWN, given)
         self.name = kept.get("name")
         if kept.get("input_shape") is not None:
@@ -80,8 +82,7 @@ class Own:
         """``TypeError`` for a class that computes nothing, or has a method that models rely on."""
         kind = cls.__name__
         both = set(theirs(cls)) & ours(cls) - set(OVERRIDDEN)  # type: ignore[arg-type]  # types can be hashed
-        name = min(both, default=None)
-        if name:
+        if name := min(both, default=None):
             raise TypeError(f"{kind}.{name} would take the place of what every layer has; name it otherwise")
         if not callable(getattr(cls, "call", None)):
             has = " and has forward, which nothing calls: it is named call" if hasattr(cls, "forward") else ""
@@ -90,7 +91,7 @@ class Own:
                 f"call(self, x) and backward(self, dy)"
             )
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         held = getattr(type(self), name, None)
         if type(held) in ROUTINES or (isinstance(held, property) and held.fset is None):
             raise AttributeError(f"{type(self).__name__}.{name} is what every layer has; keep it under another name")
@@ -110,12 +111,12 @@ class Own:
 
     def add_weight(
         self,
-        shape: Any = (),
-        initializer: Any = None,
+        shape: int | Sequence[int] = (),
+        initializer: arguments.GivenInitializer | None = None,
         dtype: DtypeLike | None = None,
         trainable: bool = True,
-        regularizer: Any = None,
-        constraint: Any = None,
+        regularizer: arguments.GivenRegularizer = None,
+        constraint: arguments.GivenConstraint = None,
         name: str | None = None,
     ) -> Any:
         """A weight of the layer, for ``build`` or ``__init__`` to keep as an attribute, such as ``self.kernel``.
@@ -135,10 +136,11 @@ class Own:
             in ``call`` and ``backward`` the attribute, also in a list or dict, is the array itself, not to be written
             to; of a weight that is not trainable it may be written to.
         """
-        if isinstance(shape, str):
+        came: object = shape
+        if isinstance(came, str):
             raise TypeError(f"add_weight takes the shape first; write add_weight(shape=..., name={shape!r})")
         name = f"weight_{len(self._own_weights)}" if name is None else name
-        told: Any = name
+        told: object = name
         if not (isinstance(told, str) and told) or any(weight.name == name for weight in self._own_weights):
             raise ValueError(f"each weight of {type(self).__name__} has a name of its own, got {name!r}")
         if dtype is not None:
@@ -210,8 +212,7 @@ class Own:
         return self._own_sizes[shapes]
 
     def _told_shape(self, shapes: tuple[Shape, ...]) -> Shape:
-        tell = self.compute_output_shape
-        came = own.told(self, "compute_output_shape", tell, _with_rows(shapes))
+        came = own.told(self, "compute_output_shape", self.compute_output_shape, _with_rows(shapes))
         if not isinstance(came, tuple | list) or len(came) < 2 or came[0] is not None:
             raise ValueError(
                 f"{type(self).__name__}.compute_output_shape must return a shape with None for the rows, such as "
@@ -241,7 +242,7 @@ class Own:
         rest = tuple(range(len(self._own_weights)))
         return (Operation(own.OP, n_in, n_out, rest=rest, activity=self._own_activity),)
 
-    def bound(self, arrays: Sequence[np.ndarray]) -> dict[str, Any]:
+    def bound(self, arrays: Sequence[np.ndarray]) -> dict[str, object]:
         """Attributes that are weights, or lists and dicts with weights, with arrays in the order of ``get_weights``."""
         found = dict(zip(self.in_order(), arrays, strict=True))
         held = {name: replaced(value, found) for name, value in vars(self).items() if name not in WEIGHTS}
@@ -250,7 +251,7 @@ class Own:
 
     # -- what is stored -------------------------------------------------------------------------
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> Config:
         """What a copy takes along: not what models made of the layer."""
         kept = {name: value for name, value in vars(self).items() if name not in MODELS}
         early = tuple(weight for weight in self._own_weights if not weight.in_build)

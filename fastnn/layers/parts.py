@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from fastnn._ops import Operation
+
+if TYPE_CHECKING:
+    from fastnn.regularizers import L1L2
+
+    class Changes(TypedDict, total=False):
+        """What a layer says of an operation of another one's, or of a function's."""
+
+        activity: L1L2
+        inputs: tuple[int, ...]
+        part: int
+        seed: int | None
 
 
 class Parts:
@@ -21,7 +32,7 @@ class Parts:
         self.n_known = n_known
         self.made: list[Operation] = []
 
-    def add(self, operation: Operation, **told: Any) -> int:
+    def add(self, operation: Operation, **told: Unpack[Changes]) -> int:
         """Add an operation; returns its number."""
         self.made.append(replace(operation, **told) if told else operation)
         return self.n_known + len(self.made) - 1

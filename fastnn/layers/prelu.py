@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import field
-from typing import Any
 
 from fastnn._base.arguments import integer, shown
 from fastnn._ops import Operation, prelu
-from fastnn.layers.arguments import ConstraintLike, InitializerLike, RegularizerLike, ShapeLike, default
+from fastnn.layers.arguments import ConstraintLike, InitializerLike, MaybeSizes, RegularizerLike, ShapeLike, default
 from fastnn.layers.described import Described, described
 from fastnn.layers.parameter import Parameter, Shape
 from fastnn.layers.settling import parameter, settle
@@ -39,12 +38,12 @@ class PReLU(Described):
     alpha_initializer: InitializerLike = default("zeros")
     alpha_regularizer: RegularizerLike = default(None)
     alpha_constraint: ConstraintLike = default(None)
-    shared_axes: Any = None
+    shared_axes: MaybeSizes = default(None)
     input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
-        came = self.shared_axes
+        came: object = self.shared_axes
         axes = () if came is None else tuple(came) if isinstance(came, tuple | list) else (came,)
         axes = tuple(sorted(integer("shared_axes", axis, low=1) for axis in axes))
         if axes != tuple(range(1, len(axes) + 1)):

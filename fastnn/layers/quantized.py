@@ -6,13 +6,13 @@ They are no layers that users make, for they cannot be trained; see ``models/qua
 from __future__ import annotations
 
 from dataclasses import field, replace
-from typing import Any
 
 import numpy as np
 
 from fastnn import initializers
 from fastnn._ops import Operation, bf16, conv, conv_int8, dense, dense_bf16, dense_int8, int8
 from fastnn.layers.arguments import ShapeLike, default
+from fastnn.layers.base import Layer
 from fastnn.layers.described import Described, described
 from fastnn.layers.parameter import Parameter, Shape
 from fastnn.layers.settling import settle
@@ -23,7 +23,7 @@ KINDS = {dense.OP.code: dense_int8.OP, conv.OP.code: conv_int8.OP}
 class InPlace:
     """What a layer says that stands in the place of another one, ``layer``, of one operation."""
 
-    layer: Any
+    layer: Layer
 
     @property
     def hands_on_masks(self) -> bool:
@@ -34,12 +34,10 @@ class InPlace:
         return bool(self.layer.by_step)
 
     def output_shape(self, shape: Shape) -> Shape:
-        found: Shape = self.layer.output_shape(shape)
-        return found
+        return self.layer.output_shape(shape)
 
     def _operation(self, shape: Shape) -> Operation:
-        found: Operation = self.layer.operations(shape)[0]
-        return found
+        return self.layer.operations(shape)[0]
 
 
 @described
@@ -55,7 +53,7 @@ class Int8(InPlace, Described):
     Shapes: those of ``layer``; kernel, the bytes of :func:`fastnn._ops.int8.pack`, scale, sums and bias ``(n_out,)``.
     """
 
-    layer: Any
+    layer: Layer
     step: float
     zero: int
     input_shape: ShapeLike = default(None)
@@ -88,7 +86,7 @@ class HeldBf16(InPlace, Described):
     Shapes: those of ``layer``; kernel, the numbers of :func:`fastnn._ops.bf16.pack`, and bias ``(n_out,)``.
     """
 
-    layer: Any
+    layer: Layer
     input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 

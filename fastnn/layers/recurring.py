@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
@@ -16,7 +15,7 @@ from fastnn.layers.carrying import Carrying
 from fastnn.layers.described import Described
 from fastnn.layers.parameter import Parameter, Shape
 from fastnn.layers.parts import Parts
-from fastnn.layers.settling import parameter, settle
+from fastnn.layers.settling import changed, parameter, settle
 from fastnn.layers.steps import StateAsStep, StepForm
 from fastnn.layers.windows import no_sequence
 
@@ -24,12 +23,12 @@ if TYPE_CHECKING:
     from fastnn._ops.base import Op
     from fastnn.layers.arguments import ActivationLike, RegularizerLike
     from fastnn.layers.base import Layer
-    from fastnn.layers.edges import Edge, Edges, Masks
+    from fastnn.layers.edges import Edge, Edges, Made, Masks
 
 FLAGS = ("return_sequences", "return_state", "go_backwards", "stateful", "zero_output_for_mask")
 
 
-def with_states(inputs: Edges, initial_state: Edge | Sequence[Edge] | None) -> Any:
+def with_states(inputs: Edges, initial_state: Edge | Sequence[Edge] | None) -> Edges:
     """What a layer is called on: its input, and behind it the states that it begins with."""
     if initial_state is None:
         return inputs
@@ -64,7 +63,7 @@ class Recurrent(Carrying, Described):
         initial_state: Edge | Sequence[Edge] | None = None,
         mask: Masks = None,
         training: object = None,
-    ) -> Any:
+    ) -> Made:
         """An edge for the layer's output on an edge, with ``return_state`` a list of it and the last states.
 
         ``initial_state`` is an edge ``(None, units)``, or a list of as many as the layer has states. ``mask`` is an
@@ -110,8 +109,7 @@ class Recurrent(Carrying, Described):
         return (self.units,) * self.cell.n_states if self.stateful else ()
 
     def afresh(self) -> Self:
-        told: dict[str, Any] = {"stateful": False}
-        return replace(self, **told)
+        return changed(self, stateful=False)
 
     @property
     def n_outputs(self) -> int:
@@ -174,13 +172,8 @@ class Recurrent(Carrying, Described):
         if masks:
             read = parts.add(Operation(blank.OP, n, n, steps, inputs=(read, *masks)))
         if self.dropout:
-            told: dict[str, Any] = {
-                "rate": self.dropout,
-                "geometry": (steps,),
-                "inputs": (read,),
-                "part": 1 + more.get("part", 0),
-            }
-            read = parts.add(Operation(dropout.OP, n, n, steps, seed=self.seed, **told))
+            drops = Operation(dropout.OP, n, n, steps, rate=self.dropout, inputs=(read,), geometry=(steps,))
+            read = parts.add(drops, part=1 + more.get("part", 0), seed=self.seed)
         whole = parts.add(self.recurrence(shape, (read, *masks, *starts), len(masks), len(starts), **more))
         if not self._gives_states:
             return [whole]
@@ -200,8 +193,7 @@ class Recurrent(Carrying, Described):
             raise ValueError(f"{self!r} begins with the last step, so that the model has no step(); only predict")
         n = self.cell.n_states
         states: list[tuple[str, Shape]] = [(name, (self.units,)) for name in ("h", "c")[:n]]
-        told: dict[str, Any] = {"return_state": True, "stateful": False, "input_shape": None, "name": None}
-        one = replace(self, **told)
+        one = changed(self, return_state=True, stateful=False, input_shape=None, name=None)
         calls: list[tuple[Layer, tuple[int, ...]]] = [(one, tuple(range(1 + n)))]
         after = tuple(range(2 + n, 2 + 2 * n))
         if self.zero_output_for_mask:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import field
-from typing import Any
 
 from fastnn._base.arguments import integer, shown
 from fastnn._ops import Operation
-from fastnn.layers.arguments import DataFormat, Interpolation, ShapeLike, default
+from fastnn.layers.arguments import DataFormat, Interpolation, ShapeLike, Sizes, default
 from fastnn.layers.described import described
 from fastnn.layers.parameter import Shape
 from fastnn.layers.rearranging import Rearranging
@@ -72,7 +71,7 @@ class UpSampling2D(Rearranging):
     [[1.0, 1.0, 1.0, 5.0, 5.0, 5.0], [1.0, 1.0, 1.0, 5.0, 5.0, 5.0]]
     """
 
-    size: Any = 2
+    size: Sizes = default(2)
     data_format: DataFormat | None = None
     interpolation: Interpolation = "nearest"
     input_shape: ShapeLike = default(None)

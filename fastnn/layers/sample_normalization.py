@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fastnn._base.arguments import integer, shown
 from fastnn._ops import Operation, group_norm, layer_norm, normalize
-from fastnn.layers.arguments import ConstraintLike, InitializerLike, RegularizerLike, ShapeLike, default
+from fastnn.layers.arguments import Axes, ConstraintLike, InitializerLike, RegularizerLike, ShapeLike, default
 from fastnn.layers.described import Described, described
 from fastnn.layers.normalization import Normalizing, check_last, checked_axis
 from fastnn.layers.parameter import Parameter, Shape
@@ -44,7 +44,7 @@ class LayerNormalization(Normalizing):
     [[-1.0, -1.0, 1.0, 1.0]]
     """
 
-    axis: Any = -1
+    axis: Axes = default(-1)
     epsilon: float = 1e-3
     center: bool = True
     scale: bool = True
@@ -123,8 +123,9 @@ class GroupNormalization(Normalizing):
         return tuple(self._trained(shape[-1:]))
 
     def operations(self, shape: Shape) -> tuple[Operation, ...]:
-        told: dict[str, Any] = {"geometry": (self._count(shape),), "numbers": (self.epsilon,), **self._places()}
-        return (Operation(group_norm.OP, shape[-1], shape[-1], math.prod(shape[:-1]), **told),)
+        n, told = shape[-1], self._places()
+        sizes, numbers = (self._count(shape),), (self.epsilon,)
+        return (Operation(group_norm.OP, n, n, math.prod(shape[:-1]), geometry=sizes, numbers=numbers, **told),)
 
     def _count(self, shape: Shape) -> int:
         return shape[-1] if self.groups == -1 else self.groups
@@ -148,7 +149,7 @@ class UnitNormalization(Described):
 
     hands_on_masks = True
 
-    axis: Any = -1
+    axis: Axes = default(-1)
     input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
 

@@ -82,7 +82,7 @@ class SeparableConv(Convolution):
         middle = shape[-1] * self.depth_multiplier
         places = math.prod(self.output_shape(shape)[:-1])
         return (
-            self._convolution(shape, middle, shape[-1], w=0),
+            self._convolution(shape, middle, shape[-1]),
             Operation(dense.OP, middle, self.filters, places, w=1, **self._last(2)),
         )
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from fastnn import initializers, regularizers
 from fastnn._base.arguments import flag, whole_seed
@@ -15,7 +15,8 @@ from fastnn.layers.parameter import Parameter, Shape, check_shape, constraint_of
 if TYPE_CHECKING:
     from fastnn.layers.described import Described
 
-KINDS: dict[str, Callable[[Any], Any]] = {
+Kind = TypeVar("Kind", bound="Described")
+KINDS: dict[str, Callable[[object], object]] = {
     "initializer": initializers.get,
     "regularizer": regularizers.get,
     "constraint": constraint_of,
@@ -31,6 +32,12 @@ def settle(layer: Described, /, **settled: object) -> None:
             object.__setattr__(layer, name, settled[name])
         elif make is not None:
             object.__setattr__(layer, name, make(getattr(layer, name)))
+
+
+def changed(layer: Kind, /, **arguments: object) -> Kind:
+    """A layer that has these arguments, and otherwise those of ``layer``."""
+    told: dict[str, Any] = arguments
+    return replace(layer, **told)
 
 
 def _seed(came: object) -> int | None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from fastnn._base import arrays
 from fastnn._base.arguments import fixed, flag, number, shown
 from fastnn._ops import Operation, rescale, standardize
 from fastnn.initializers import Initializer
-from fastnn.layers.arguments import ShapeLike, default
+from fastnn.layers.arguments import Argument, ShapeLike, Statistic, default
 from fastnn.layers.described import Described, described
 from fastnn.layers.normalization import checked_axis
 from fastnn.layers.parameter import Parameter, Shape
@@ -87,9 +87,9 @@ class Normalization(Described):
 
     hands_on_masks = True
 
-    axis: Any = -1
-    mean: Any = None
-    variance: Any = None
+    axis: Argument[int | Sequence[int] | None, int | tuple[int, ...]] = default(-1)
+    mean: Statistic = default(None)
+    variance: Statistic = default(None)
     invert: bool = False
     input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
@@ -97,7 +97,8 @@ class Normalization(Described):
     def __post_init__(self) -> None:
         if (self.mean is None) != (self.variance is None):
             raise ValueError("mean and variance must be given together; without both, adapt(data) finds them")
-        axis = () if self.axis is None else self.axis  # stored arguments that are None are left out
+        came: object = self.axis
+        axis = () if came is None else came  # stored arguments that are None are left out
         axis = tuple(map(checked_axis, axis)) if isinstance(axis, tuple | list) else checked_axis(axis)
         told = {name: _numbers(name, getattr(self, name)) for name in ("mean", "variance")}
         if told["variance"] is not None and min(told["variance"]) < 0:
@@ -152,8 +153,8 @@ class Normalization(Described):
 
     def operations(self, shape: Shape) -> tuple[Operation, ...]:
         n = math.prod(self._kept(shape))
-        more: dict[str, Any] = {"rest": (0, 1), "geometry": (int(self.invert),)}
-        return (Operation(standardize.OP, n, n, math.prod(shape) // n, **more),)
+        geometry = (int(self.invert),)
+        return (Operation(standardize.OP, n, n, math.prod(shape) // n, rest=(0, 1), geometry=geometry),)
 
 
 def _numbers(name: str, came: object) -> tuple[float, ...] | None:

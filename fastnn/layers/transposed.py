@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
 
 from fastnn._ops import Operation, conv_transpose
 from fastnn.layers.arguments import (
@@ -15,6 +14,7 @@ from fastnn.layers.arguments import (
     ConstraintLike,
     DataFormat,
     InitializerLike,
+    MaybeSizes,
     PaddingName,
     RegularizerLike,
     ShapeLike,
@@ -76,7 +76,7 @@ class ConvTranspose(Convolution):
     kernel_size: Sizes
     strides: Sizes = default(1)
     padding: PaddingName = "valid"
-    output_padding: Any = None
+    output_padding: MaybeSizes = default(None)
     data_format: DataFormat | None = None
     dilation_rate: Sizes = default(1)
     activation: ActivationLike = default(None)
@@ -113,9 +113,9 @@ class ConvTranspose(Convolution):
         return self._with_bias(self.filters, kernel)
 
     def operations(self, shape: Shape) -> tuple[Operation, ...]:
-        more = {"geometry": (*self.windows.geometry(self, shape), 1), **self._last()}
-        places = math.prod(more["geometry"][:2])
-        return (Operation(conv_transpose.OP, shape[-1], self.filters, places, w=0, **more),)
+        geometry = (*self.windows.geometry(self, shape), 1)
+        n, places = self.filters, math.prod(geometry[:2])
+        return (Operation(conv_transpose.OP, shape[-1], n, places, w=0, geometry=geometry, **self._last()),)
 
 
 @described

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from fastnn._base.arguments import flag
@@ -25,7 +23,7 @@ class Weighted(Called):
         return self._trainable
 
     @trainable.setter
-    def trainable(self, came: Any) -> None:
+    def trainable(self, came: bool) -> None:
         object.__setattr__(self, "_trainable", flag("trainable", came))
         freezing.note()
 

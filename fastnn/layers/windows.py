@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -38,11 +37,11 @@ def sizes(name: str, came: object, rank: int, low: int = 1) -> tuple[int, ...]:
     return (count(name, came, low),) * rank
 
 
-def check_padding(came: Any, allowed: tuple[str, ...] = PADDINGS[:2]) -> str:
+def check_padding(came: object, allowed: tuple[str, ...] = PADDINGS[:2]) -> str:
     """A name of :data:`PADDINGS`, in small letters."""
     name = came.lower() if isinstance(came, str) else came
     lookup("padding", name, dict.fromkeys(allowed))
-    return name
+    return str(name)
 
 
 def check_data_format(came: object) -> None:

@@ -2,11 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from fastnn._base import keywords
 from fastnn._base.arguments import integer
+
+if TYPE_CHECKING:
+    from fastnn._base.types import DtypeLike
+    from fastnn.layers.arguments import GivenRegularizer
+
+    class LayerArguments(TypedDict, total=False):
+        """The arguments that layers of every kind take by name."""
+
+        name: str | None
+        trainable: bool
+        dtype: DtypeLike | None
+        batch_size: int | None
+        batch_input_shape: Sequence[int | None] | None
+
+    class OwnArguments(LayerArguments, total=False):
+        """Those of layers of a user's own."""
+
+        input_shape: int | Sequence[int] | None
+        activity_regularizer: GivenRegularizer
+
+else:  # nothing that a program asks for
+    LayerArguments = OwnArguments = object
 
 WORDS: dict[str, str] = {
     "trainable": "trainable is True or False",

@@ -5,25 +5,26 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from fastnn._base.arguments import shown
 from fastnn._ops import Operation, concatenate, copy, group_norm, merge
 from fastnn._ops.merge import Join
-from fastnn.layers.arguments import MergeMode, ShapeLike, default
+from fastnn.layers.arguments import Argument, Config, InnerLayer, MergeMode, ShapeLike, default
 from fastnn.layers.base import Layer
 from fastnn.layers.carrying import Carrying
 from fastnn.layers.described import Described, described
 from fastnn.layers.parameter import Parameter, Shape
 from fastnn.layers.parts import Parts
 from fastnn.layers.recurring import Recurrent, with_states
-from fastnn.layers.settling import settle
+from fastnn.layers.settling import changed, settle
 from fastnn.layers.windows import no_sequence
 
 if TYPE_CHECKING:
-    from fastnn.layers.edges import Edge, Edges, Masks
+    from fastnn.layers.edges import Edge, Edges, Made, Masks
 
 
+Start = TypeVar("Start")
 JOINS: dict[str | None, Join] = {"sum": Join.ADD, "mul": Join.MULTIPLY, "ave": Join.AVERAGE}
 PARTS = 2  # numbers of parts that draw, of one layer
 MERGE_MODES = ("concat", *JOINS, None)
@@ -50,9 +51,9 @@ def take_over(outer: Layer, layer: Layer) -> None:
         outer.trainable = False
 
 
-def _again(layer: Recurrent, **told: Any) -> Recurrent:
+def _again(layer: Recurrent, **told: object) -> Recurrent:
     """The same with other arguments."""
-    made = replace(layer, **told)
+    made = changed(layer, **told)
     made.trainable = layer.trainable
     return made
 
@@ -83,9 +84,9 @@ class Bidirectional(Carrying, Described):
     ((None, 8), 12)
     """
 
-    layer: Any
+    layer: Argument[Layer | Config, Recurrent]
     merge_mode: MergeMode | None = "concat"
-    backward_layer: Any = None
+    backward_layer: Argument[Layer | Config | None, Recurrent | None] = default(None)
     input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
     n_inputs = None
@@ -95,13 +96,12 @@ class Bidirectional(Carrying, Described):
         if self.merge_mode not in MERGE_MODES:
             raise ValueError(f"merge_mode must be 'concat', 'sum', 'mul', 'ave' or None, got {shown(self.merge_mode)}")
         names = [name for name in ("layer", "backward_layer") if name == "layer" or self.backward_layer is not None]
-        told: dict[str, Any] = {name: inner(name, getattr(self, name)) for name in names}
+        told = {name: inner(name, getattr(self, name)) for name in names}
         for name, layer in told.items():
             if not isinstance(layer, Recurrent):
                 raise TypeError(f"{name} of Bidirectional must be a SimpleRNN, LSTM or GRU, got {shown(layer)}")
-        if self.input_shape is None:
-            told["input_shape"] = told["layer"].input_shape
-        settle(self, **told)
+        shape = {"input_shape": told["layer"].input_shape} if self.input_shape is None else {}
+        settle(self, **told, **shape)
         take_over(self, self.layer)
         first, second = self.both
         for name in ("return_sequences", "return_state", "go_backwards", "trainable"):
@@ -141,7 +141,7 @@ class Bidirectional(Carrying, Described):
         initial_state: Edge | Sequence[Edge] | None = None,
         mask: Masks = None,
         training: object = None,
-    ) -> Any:
+    ) -> Made:
         """As of a recurrent layer."""
         return super().__call__(with_states(inputs, initial_state), mask, training)
 
@@ -162,7 +162,7 @@ class Bidirectional(Carrying, Described):
         width = first[-1] + second[-1] if self.merge_mode == "concat" else first[-1]
         return [(*first[:-1], width), *states, *others]
 
-    def _halves(self, starts: tuple[object, ...]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    def _halves(self, starts: tuple[Start, ...]) -> tuple[tuple[Start, ...], tuple[Start, ...]]:
         first = self.layer.cell.n_states
         return starts[:first], starts[first:]
 
@@ -218,7 +218,7 @@ class TimeDistributed(Described):
     (None, 5, 6, 6, 4)
     """
 
-    layer: Any
+    layer: InnerLayer
     input_shape: ShapeLike = default(None)
     name: str | None = field(default=None, compare=False)
     hands_on_masks = by_step = True
@@ -245,8 +245,7 @@ class TimeDistributed(Described):
         return (shape[0], *self.layer.output_shape(self._inside(shape)))
 
     def parameters(self, shape: Shape) -> tuple[Parameter, ...]:
-        found: tuple[Parameter, ...] = self.layer.parameters(self._inside(shape))
-        return found
+        return self.layer.parameters(self._inside(shape))
 
     def operations(self, shape: Shape) -> tuple[Operation, ...]:
         steps, operations = shape[0], self._inner_operations(shape)
@@ -259,8 +258,7 @@ class TimeDistributed(Described):
         operations = self.layer.operations(self._inside(shape))
         if any(operation.op.measures for operation in operations):
             raise ValueError(f"{self!r} would measure each step of a batch by itself; LayerNormalization does not")
-        found: tuple[Operation, ...] = operations
-        return found
+        return operations
 
     def _unrolled(self, steps: int, inside: Shape, operations: tuple[Operation, ...]) -> tuple[Operation, ...]:
         """Of operations on whole samples: taken apart, each step by itself, and put together."""

@@ -79,7 +79,7 @@ class Loss(Listed):
         self.name = name or snake_case(type(self).__name__)
         self.reduction = check_reduction(reduction)
 
-    def call(self, y_true: np.ndarray, y_pred: np.ndarray) -> Any:
+    def call(self, y_true: np.ndarray, y_pred: np.ndarray) -> ArrayLike | tuple[ArrayLike, ArrayLike]:
         """Loss of each row.
 
         Parameters
@@ -157,16 +157,15 @@ def reduction_of(loss: Loss, weight: float = 1.0) -> Reduction:
     return Reduction(weight, by_weight, weight, loss.reduction == "sum", whole_penalties=by_weight)
 
 
-def weight_of(loss_weights: Any) -> float:
+def weight_of(loss_weights: object) -> float:
     """Keras' ``loss_weights`` for the one output of a model: a number, or a list or dict of one.
 
     Parameters
     ----------
     loss_weights : as of ``compile``.
     """
-    several = loss_weights.values() if isinstance(loss_weights, dict) else loss_weights
     if isinstance(loss_weights, list | tuple | dict):
         if len(loss_weights) != 1:
             raise ValueError(f"loss_weights must hold one number for the one output, got {shown(loss_weights)}")
-        loss_weights = next(iter(several))
+        loss_weights = next(iter(loss_weights.values() if isinstance(loss_weights, dict) else loss_weights))
     return 1.0 if loss_weights is None else number("loss_weights", loss_weights)

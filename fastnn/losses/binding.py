@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -13,7 +13,17 @@ from fastnn._base.arguments import number, shown
 from fastnn.losses.base import check_dtype, check_reduction
 from fastnn.losses.records import LOSSES, N_PARAMETERS, SMOOTHING, LossRecord
 
-RANGES: dict[str, dict[str, Any]] = {
+
+class Range(TypedDict, total=False):
+    """What :func:`fastnn._base.arguments.number` is told of an argument."""
+
+    low: float
+    high: float
+    open_low: bool
+    open_high: bool
+
+
+RANGES: dict[str, Range] = {
     SMOOTHING: {"low": 0.0, "high": 1.0},
     "delta": {"low": 0.0, "open_low": True},
     "gamma": {"low": 0.0},
@@ -86,7 +96,7 @@ def _of_any_dtype(loss: LossRecord, dtype: object) -> LossRecord:
     return loss
 
 
-COMMON: Mapping[str, Any] = {
+COMMON: Mapping[str, Callable[[LossRecord, object], LossRecord]] = {
     "reduction": lambda loss, reduction: replace(loss, reduction=check_reduction(reduction)),
     "name": _named,
     "label": _named,
@@ -95,6 +105,6 @@ COMMON: Mapping[str, Any] = {
 }
 
 
-def made(definition: str, given: dict[str, Any]) -> LossRecord:
+def made(definition: str, given: Mapping[str, object]) -> LossRecord:
     """The loss from the ``locals()`` of the function that is called."""
     return bind(LOSSES[definition], given)

@@ -52,7 +52,7 @@ class CustomLoss(Loss):
     6.0
     """
 
-    function: Callable[..., Any]
+    function: Callable[..., object]
     name: str = ""
     reduction: ReductionName | None = MEAN
 
@@ -115,7 +115,7 @@ class CustomLoss(Loss):
             )
         return array
 
-    def _pair(self, result: Any, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _pair(self, result: tuple[object, ...], y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         if len(result) != 2:
             raise ValueError(f"loss {self.name!r} must return a loss or (loss, gradient), got {len(result)} things")
         value, gradient = map(self._numbers, result)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import FunctionType
-from typing import Any, TypeGuard, overload
+from typing import TypeGuard, overload
 
 from fastnn._base.arguments import lookup
+from fastnn._base.types import Config
 from fastnn.losses.base import Loss, check_reduction, snake_case
 from fastnn.losses.binding import bind
 from fastnn.losses.custom import CustomLoss
@@ -24,10 +25,10 @@ ALIASES = {
 
 
 @overload
-def get(loss: str | LossRecord, **arguments: Any) -> LossRecord: ...
+def get(loss: str | LossRecord, **arguments: object) -> LossRecord: ...
 @overload
-def get(loss: object, **arguments: Any) -> LossRecord | CustomLoss: ...
-def get(loss: object, **arguments: Any) -> LossRecord | CustomLoss:
+def get(loss: object, **arguments: object) -> LossRecord | CustomLoss: ...
+def get(loss: object, **arguments: object) -> LossRecord | CustomLoss:
     """Turn what a user wrote (name, record, stored config, function, class) into a loss.
 
     Parameters
@@ -51,7 +52,8 @@ def get(loss: object, **arguments: Any) -> LossRecord | CustomLoss:
     if isinstance(loss, CustomLoss) and not arguments:
         return loss
     if is_ours(loss) or (isinstance(loss, type) and issubclass(loss, Loss) and loss is not Loss):
-        return get(loss(**arguments))
+        make: Callable[..., LossRecord | Loss] = loss
+        return get(make(**arguments))
     if isinstance(loss, Loss) and not arguments:
         name = getattr(loss, "name", None) or snake_case(type(loss).__name__)  # without Loss.__init__ it has none
         return CustomLoss(loss.call, name, check_reduction(loss.reduction))
@@ -73,10 +75,9 @@ def _definition_of(function: FunctionType) -> str | None:
     return FUNCTIONS.get(function)
 
 
-def _of_config(config: dict[str, Any], arguments: dict[str, Any]) -> LossRecord | CustomLoss:
+def _of_config(config: Config, arguments: dict[str, object]) -> LossRecord | CustomLoss:
     if "class_name" in config:
-        found: LossRecord | CustomLoss = get(config["class_name"], **(config.get("config") or {}) | arguments)
-        return found
+        return get(config["class_name"], **(config.get("config") or {}) | arguments)
     if "name" not in config:
         raise TypeError(f"a model has one output: give its loss alone, not a dict of outputs, got {config!r}")
     return get(config.get("name"), **{k: v for k, v in config.items() if k != "name"} | arguments)

@@ -21,5 +21,4 @@ def of_rows(
     loss, target, y = bind(LOSSES[definition], arguments), of_reals("y_true", y_true), floats("y_pred", y_pred)
     if axis != -1:
         target, y = target if loss.sparse else np.moveaxis(target, axis, -1), np.moveaxis(y, axis, -1)
-    found: np.ndarray = loss.call(target, y)
-    return found
+    return loss.call(target, y)

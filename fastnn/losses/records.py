@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from fastnn._base.arguments import fixed
-from fastnn._base.types import Config
+from fastnn._base.types import Config, Numbers
 from fastnn.losses import focal, formulas
 from fastnn.losses.base import MEAN, Loss
 from fastnn.losses.names import ReductionName
@@ -93,8 +93,8 @@ class LossRecord(Loss):
 
     name: str
     code: LossCode
-    term: Callable[..., Any]
-    slope: Callable[..., Any]
+    term: Callable[..., Numbers]
+    slope: Callable[..., Numbers]
     rowwise: bool = False
     sums: bool = False
     sparse: bool = False

@@ -26,15 +26,16 @@ of 0.3 is not hit by everything below a half. The classes with full names comput
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from fastnn._base.arguments import integer, number
-from fastnn._base.types import DtypeLike
+from fastnn._base.types import DtypeLike, Numbers
 from fastnn.metrics.averages import r_mean
-from fastnn.metrics.base import Definition
+from fastnn.metrics.base import UNNAMED, Definition, Name
 from fastnn.metrics.readings import Reading, Task
 from fastnn.metrics.statistics import StatisticCode
 
@@ -54,7 +55,7 @@ def r_by_targets(sums: np.ndarray) -> float:
 class _Accuracy(Definition):
     rises: ClassVar[bool | None] = True
 
-    def _hits(self, statistic: StatisticCode, read: Any = r_mean, parameter: float = 0.0) -> Reading:
+    def _hits(self, statistic: StatisticCode, read: Callable[..., Numbers] = r_mean, parameter: float = 0.0) -> Reading:
         return Reading(self.name, statistic, read, parameter, rises=True)
 
 
@@ -73,7 +74,7 @@ class ResolvedAccuracy(_Accuracy):
     0.6666666666666666
     """
 
-    name: Any = None
+    name: Name = UNNAMED
     dtype: DtypeLike | None = None
     usual_name: ClassVar[str] = "accuracy"
 
@@ -94,7 +95,7 @@ class Accuracy(_Accuracy):
     name, dtype : as of :class:`Metric`.
     """
 
-    name: Any = None
+    name: Name = UNNAMED
     dtype: DtypeLike | None = None
 
     def reading(self, task: Task) -> Reading:
@@ -117,7 +118,7 @@ class BinaryAccuracy(_Accuracy):
     0.75
     """
 
-    name: Any = None
+    name: Name = UNNAMED
     dtype: DtypeLike | None = None
     threshold: float = 0.5
 
@@ -137,7 +138,7 @@ class CategoricalAccuracy(_Accuracy):
     name, dtype : as of :class:`Metric`.
     """
 
-    name: Any = None
+    name: Name = UNNAMED
     dtype: DtypeLike | None = None
 
     def reading(self, task: Task) -> Reading:
@@ -165,7 +166,7 @@ class TopKCategoricalAccuracy(_Accuracy):
     """
 
     k: int = 5
-    name: Any = None
+    name: Name = UNNAMED
     dtype: DtypeLike | None = None
 
     def check(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any, ClassVar
 
@@ -12,9 +13,12 @@ from fastnn._base.arguments import shown
 from fastnn._base.arrays import model_dtype, of_reals
 from fastnn._base.listing import Listed
 from fastnn._base.reprs import call_of
-from fastnn._base.types import Config, DataLike, DtypeLike
+from fastnn._base.types import Argument, Config, DataLike, DtypeLike
 from fastnn.metrics.readings import SOFTMAXES, Reading, Task
 from fastnn.metrics.statistics import STATISTICS, StatisticCode, n_sums
+
+Name = Argument[str | None, str]
+UNNAMED: Any = None  # for the descriptor that type checkers see
 
 
 class Variable(np.ndarray):
@@ -65,7 +69,7 @@ class Metric(Listed):
     _INNER = "label_weights of_all reading score usual_name"
 
     rises: ClassVar[bool | None] = None
-    name: str
+    name: Name
 
     def __init__(self, name: str | None = None, dtype: DtypeLike | None = None) -> None:
         self.name = name or snake_case(type(self).__name__)
@@ -79,7 +83,11 @@ class Metric(Listed):
         return made
 
     def add_variable(
-        self, shape: Any = (), initializer: object = "zeros", dtype: DtypeLike | None = None, name: str | None = None
+        self,
+        shape: int | Sequence[int] = (),
+        initializer: object = "zeros",
+        dtype: DtypeLike | None = None,
+        name: str | None = None,
     ) -> Variable:
         """An array of zeros that :meth:`reset_state` sets to zero again.
 
@@ -203,7 +211,7 @@ class Definition(Metric):
     def reading(self, task: Task) -> Reading:
         raise NotImplementedError
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> Config:
         return {k: v for k, v in self.__dict__.items() if k not in ("_reading", "_rows", "_sums")}
 
     def __repr__(self) -> str:
@@ -265,6 +273,6 @@ def task_of_arrays(target: np.ndarray, y: np.ndarray) -> Task:
     return Task(sparse=target.ndim < y.ndim, activation=SOFTMAXES[0] if shares else None, n_out=y.shape[-1])
 
 
-def _joined(parts: list[tuple[object, ...]]) -> tuple[Any, ...]:
+def _joined(parts: list[tuple[np.ndarray | None, ...]]) -> tuple[np.ndarray | None, ...]:
     target, y, weight = (None if column[0] is None else np.concatenate(column) for column in zip(*parts, strict=True))
     return target, y, weight

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from fastnn._base.arguments import integer, number
 from fastnn._base.arrays import of_reals
 from fastnn._base.types import DataLike, DtypeLike, Numbers
 from fastnn.metrics.averages import averaged, check_average, ratio
-from fastnn.metrics.base import Definition
+from fastnn.metrics.base import UNNAMED, Definition, Name
 from fastnn.metrics.names import Average
 from fastnn.metrics.readings import Reading, Task
 from fastnn.metrics.statistics import STATISTICS, StatisticCode, one_hot
@@ -74,11 +74,11 @@ class _Thresholded(Definition):
     thresholds: float | Sequence[float] | None = None
     top_k: int | None = None
     class_id: int | None = None
-    name: Any = None
+    name: Name = UNNAMED
     dtype: DtypeLike | None = None
     average: Average | None = "micro"
     rises: ClassVar[bool | None] = True
-    score: ClassVar[Any] = None
+    score: ClassVar[Callable[..., Numbers]]
 
     def check(self) -> None:
         check_average(self.average)
@@ -226,7 +226,7 @@ class FBetaScore(_FScore):
     average: Average | None = None
     beta: float = 1.0  # type: ignore[misc]  # a class constant of the base
     threshold: float | None = None
-    name: Any = None
+    name: Name = UNNAMED
     dtype: DtypeLike | None = None
     usual_name: ClassVar[str] = "fbeta_score"
 
@@ -255,5 +255,5 @@ class F1Score(_FScore):
 
     average: Average | None = None
     threshold: float | None = None
-    name: Any = None
+    name: Name = UNNAMED
     dtype: DtypeLike | None = None

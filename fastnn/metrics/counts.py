@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from fastnn._base.types import DtypeLike
-from fastnn.metrics.base import Definition
+from fastnn.metrics.base import UNNAMED, Definition, Name
 from fastnn.metrics.confusion import checked_thresholds
 from fastnn.metrics.readings import Reading, Task
 from fastnn.metrics.statistics import STATISTICS, StatisticCode, one_hot
@@ -25,7 +25,7 @@ class _Count(Definition):
     """A count from a table of true positives, predicted and actual ones, ``(3,)``, and the weight of all answers."""
 
     thresholds: float | Sequence[float] | None = None
-    name: Any = None
+    name: Name = UNNAMED
     dtype: DtypeLike | None = None
     of_all: ClassVar[bool] = False  # whether the count needs the weight of all answers, which is in no table
 

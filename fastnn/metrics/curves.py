@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from fastnn._base.arguments import integer, number
 from fastnn._base.types import DtypeLike, Numbers
 from fastnn.metrics.averages import averaged, check_average
-from fastnn.metrics.base import Definition
+from fastnn.metrics.base import UNNAMED, Definition, Name
 from fastnn.metrics.names import Average, Curve
 from fastnn.metrics.readings import Reading, Task
 from fastnn.metrics.statistics import StatisticCode, one_hot
@@ -64,7 +64,7 @@ def average_precision(positives: np.ndarray, negatives: np.ndarray) -> float:
 
 class _Curve(Definition):
     rises: ClassVar[bool | None] = True
-    label_weights: Any = None
+    label_weights: Sequence[float] | None = None
 
     def _area_reading(self, area: Callable[..., float], average: str | None, n_out: int) -> Reading:
         def read(target: np.ndarray, y: np.ndarray, weight: np.ndarray | None) -> Numbers:
@@ -73,7 +73,9 @@ class _Curve(Definition):
         count = n_out if average is None else 1
         return Reading(self.name, StatisticCode.PREDICTIONS, read, rises=True, count=count)
 
-    def _value(self, area: Callable[..., float], average: str | None, rows: tuple[Any, ...]) -> Numbers:
+    def _value(
+        self, area: Callable[..., float], average: str | None, rows: tuple[np.ndarray, np.ndarray, np.ndarray | None]
+    ) -> Numbers:
         yes, score, weight = rows
         weight = np.ones(len(score)) if weight is None else weight.astype(np.float64)
         own = np.ones(score.shape[-1]) if self.label_weights is None else np.asarray(self.label_weights, np.float64)
@@ -121,7 +123,7 @@ class AUC(_Curve):
     num_thresholds: int = 200
     curve: Curve = "ROC"
     summation_method: str = "interpolation"
-    name: Any = None
+    name: Name = UNNAMED
     dtype: DtypeLike | None = None
     thresholds: None = None
     multi_label: bool = False
@@ -172,7 +174,7 @@ class AveragePrecision(_Curve):
     """
 
     average: Average | None = "macro"
-    name: Any = None
+    name: Name = UNNAMED
     dtype: DtypeLike | None = None
 
     def check(self) -> None:

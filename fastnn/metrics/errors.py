@@ -6,14 +6,14 @@ Squared and absolute error and r2 are sums; every other loss is computed from al
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from fastnn._base.arguments import integer
 from fastnn._base.types import DtypeLike, Numbers
 from fastnn.metrics.averages import r_mean, ratio
-from fastnn.metrics.base import Definition
+from fastnn.metrics.base import UNNAMED, Definition, Name
 from fastnn.metrics.readings import Reading, Task
 from fastnn.metrics.statistics import StatisticCode
 
@@ -41,7 +41,7 @@ class MeanSquaredError(Definition):
     name, dtype : as of :class:`Metric`.
     """
 
-    name: Any = None
+    name: Name = UNNAMED
     dtype: DtypeLike | None = None
     rises: ClassVar[bool | None] = False
 
@@ -58,7 +58,7 @@ class RootMeanSquaredError(Definition):
     name, dtype : as of :class:`Metric`.
     """
 
-    name: Any = None
+    name: Name = UNNAMED
     dtype: DtypeLike | None = None
     rises: ClassVar[bool | None] = False
 
@@ -75,7 +75,7 @@ class MeanAbsoluteError(Definition):
     name, dtype : as of :class:`Metric`.
     """
 
-    name: Any = None
+    name: Name = UNNAMED
     dtype: DtypeLike | None = None
     rises: ClassVar[bool | None] = False
 
@@ -104,7 +104,7 @@ class R2Score(Definition):
 
     class_aggregation: str | None = "uniform_average"
     num_regressors: int = 0
-    name: Any = None
+    name: Name = UNNAMED
     dtype: DtypeLike | None = None
     rises: ClassVar[bool | None] = True
 
@@ -143,7 +143,7 @@ class CosineSimilarity(Definition):
     0.5
     """
 
-    name: Any = None
+    name: Name = UNNAMED
     dtype: DtypeLike | None = None
     axis: int = -1
     rises: ClassVar[bool | None] = True

@@ -7,7 +7,7 @@ last axis of 1 more than the other, that axis is left out. The classes of :mod:`
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -37,7 +37,7 @@ y_pred : predictions ``y``, ``(..., n)``.
 """
 
 
-def _of(name: str, formula: str) -> Callable[[Any, Any], Any]:
+def _of(name: str, formula: str) -> Callable[[ArrayLike, ArrayLike], np.ndarray]:
     def function(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
         t, y = arrays(y_true, y_pred)
         record = losses.get(name)

@@ -9,15 +9,16 @@ from typing import Any
 from fastnn import losses, metrics
 from fastnn._base import lazy
 from fastnn._base.arguments import lookup, number, shown, unknown_name
+from fastnn._base.types import Config
 from fastnn.metrics.base import Definition, Metric
 
 
-def _made(kind: str, *arguments: object, **given: object) -> Callable[[], Any]:
+def _made(kind: str, *arguments: object, **given: object) -> Callable[[], Metric]:
     """What makes a metric of a class."""
     return lambda: getattr(metrics, kind)(*arguments, **given)
 
 
-METRICS: Mapping[str, Any] = lazy.Table(
+METRICS: Mapping[str, Metric] = lazy.Table(
     {
         "accuracy": _made("ResolvedAccuracy"),
         "binary_accuracy": _made("BinaryAccuracy"),
@@ -101,7 +102,8 @@ def get(metric: object, custom: Mapping[str, Any] | None = None) -> Metric:
 def _named(name: str) -> Metric:
     """The metric, or the loss as a metric, of a name, which it keeps."""
     try:
-        found: Metric = replace(lookup("metric", name, METRICS, ALIASES), name=name)
+        known: Any = lookup("metric", name, METRICS, ALIASES)
+        found: Metric = replace(known, name=name)
         return found
     except ValueError:
         known = {loss: loss for loss in losses.LOSSES}
@@ -112,7 +114,7 @@ def _named(name: str) -> Metric:
     return metrics.LossMetric(loss, name=name)
 
 
-def _from_config(stored: dict[str, Any], custom: Mapping[str, Any]) -> Metric:
+def _from_config(stored: Config, custom: Mapping[str, Any]) -> Metric:
     if "class" in stored:
         kind = lookup("metric", stored["class"], CLASSES)
         return kind(**{name: value for name, value in stored.items() if name != "class"})

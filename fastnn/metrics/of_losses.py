@@ -10,7 +10,7 @@ import numpy as np
 from fastnn import losses
 from fastnn._base.types import Config, DtypeLike
 from fastnn.losses import LossRecord
-from fastnn.metrics.base import Definition
+from fastnn.metrics.base import UNNAMED, Definition, Name
 from fastnn.metrics.errors import weighted_mean
 from fastnn.metrics.readings import MARGINS, SIGMOIDS, SOFTMAXES, Reading, Task
 from fastnn.metrics.statistics import StatisticCode
@@ -59,11 +59,12 @@ class LossMetric(_OfLoss):
     """
 
     loss: Any = "mean_squared_error"
-    name: Any = None
+    name: Name = UNNAMED
     dtype: DtypeLike | None = None
 
     def __post_init__(self) -> None:
-        self.name = self.record().name if self.name is None else self.name
+        given: object = self.name
+        self.name = self.record().name if given is None else self.name
         super().__post_init__()
 
     def record(self) -> LossRecord:
@@ -78,7 +79,7 @@ class LossMetric(_OfLoss):
 class _Plain(_OfLoss):
     """The metric of the loss ``of``, without arguments."""
 
-    name: Any = None
+    name: Name = UNNAMED
     dtype: DtypeLike | None = None
 
 

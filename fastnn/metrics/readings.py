@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastnn._base.types import Numbers
 from fastnn.metrics.statistics import TAKES_LABELS, StatisticCode
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class Reading:
 
     name: str
     statistic: StatisticCode
-    read: Callable[..., Any]
+    read: Callable[..., Numbers]
     parameter: float = 0.0
     rises: bool | None = None
     count: int = 1

@@ -8,7 +8,7 @@ silence. A class derived from a model may keep attributes of its own.
 from __future__ import annotations
 
 import inspect
-from typing import Any, ClassVar, NoReturn, Self
+from typing import ClassVar, NoReturn, Self
 
 from fastnn._base.arguments import shown, unknown_attribute
 from fastnn._base.listing import Listed
@@ -90,7 +90,7 @@ class Guarded(Listed):
     SETTABLE: ClassVar[frozenset[str]] = frozenset()
     is_chain = False
 
-    def __new__(cls, *arguments: Any, **given: Any) -> Self:
+    def __new__(cls, *arguments: object, **given: object) -> Self:
         """Refuse a class of a user's whose own training or computation nothing would call."""
         own = next((name for name in NEVER_CALLED if hasattr(cls, name) and (name != "call" or cls.is_chain)), None)
         if own:
@@ -107,7 +107,7 @@ class Guarded(Listed):
             )
         return super().__new__(cls)
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         if name in self.SETTABLE or name[0] == "_":
             object.__setattr__(self, name, value)
             return
@@ -131,7 +131,7 @@ class Guarded(Listed):
         own = not type(self).__module__.startswith("fastnn.")
         return own and name not in INSTEAD and name not in _names(type(self))
 
-    def _set_own(self, name: str, value: Any) -> None:
+    def _set_own(self, name: str, value: object) -> None:
         """Set an attribute of a class that a user derived."""
         object.__setattr__(self, name, value)
 

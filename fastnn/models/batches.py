@@ -10,17 +10,20 @@ import numpy as np
 
 from fastnn._base.arguments import shown
 from fastnn._base.portions import GivesPortions, Portion
+from fastnn._base.types import DataLike, Stored
 from fastnn._engine.data import Given, are_plain, make_rows, own, plain_rows, split_rows, weighted
 from fastnn._engine.sources import Source, gives_batches, may_give_batches
 from fastnn._engine.streams import Stream
 from fastnn._kernels.contract import Rows
 
 if TYPE_CHECKING:
+    from fastnn._base.sparse import AnyRows
     from fastnn._engine.prepare import Arguments
     from fastnn.models.evaluating import Evaluating
     from fastnn.models.fitting import Fitting
     from fastnn.models.predicting import Predicting
 
+Form = tuple[object, tuple[int, ...]]
 Data = tuple[Rows | Stream, Rows | Callable[[int], Stream] | None]  # what trains, and what is evaluated after epochs
 ROWS_AT_ONCE = 4096  # that are evaluated or predicted, of what comes in portions
 IN_BATCHES = {  # what cannot be given beside batches, with the value that is none
@@ -58,7 +61,7 @@ class Reader:
 
     def __init__(self, model: Evaluating, class_weight: object = None):
         self.model, self.class_weight = model, class_weight
-        self.form: list[Any] | None = None
+        self.form: list[Form | None] | None = None
         self.labels: tuple[Sequence[str], Sequence[str]] | None = None  # of inputs and outputs, as errors call them
         self.is_single = all(len(end.names) == 1 for end in model.ends)
         self.is_plain = False  # whether inputs need nothing but a look at their numbers
@@ -113,14 +116,14 @@ class Reader:
                     raise ValueError(f"{label} has {_form(now)}, and had {_form(before)} in the batches before")
 
 
-def _form_of(x: Any) -> tuple[object, object] | None:
+def _form_of(x: DataLike) -> Form | None:
     try:
         return x.dtype, x.shape[1:]
     except AttributeError:  # lists, and frames with a dtype for each column
         return None
 
 
-def _form(form: tuple[Any, Any]) -> str:
+def _form(form: Form) -> str:
     return f"rows of shape {tuple(form[1])} and dtype {form[0]}"
 
 
@@ -138,7 +141,7 @@ def _check_pair(batch: object) -> None:
 def first_inputs(model: Predicting, stream: Stream, targets: bool = True) -> object:
     """The inputs of the first batch, by which a model can be built."""
 
-    def check(batch: object) -> Any:
+    def check(batch: object) -> object:
         if targets:
             _check_pair(batch)
         x = inputs_of(batch)
@@ -191,7 +194,7 @@ def _check_targets(call: str, x: object) -> None:
         raise ValueError(f"{call} needs targets, and {x!r} has none: make it with target=")
 
 
-def begin(stream: Stream, arguments: Arguments, marked: Any) -> None:
+def begin(stream: Stream, arguments: Arguments, marked: Stored) -> None:
     """Begin the first epoch of a fit, or go on in the one in which another was marked."""
     if marked:
         done, batch = marked["run"]["epoch"] - marked["first_epoch"], marked["run"]["batch"]
@@ -211,7 +214,7 @@ def for_evaluate(model: Evaluating, x: object, steps: int | None, kind: str = ""
 def for_predict(model: Predicting, x: object, steps: int | None) -> Stream:
     """The inputs of a prediction, batch by batch."""
 
-    def inputs(batch: Any) -> list[Any]:
+    def inputs(batch: object) -> list[AnyRows]:
         return list(own(Rows(tuple(model.rows_of(inputs_of(batch))))).inputs)
 
     return Stream(_bounded(_as_it_stands(model, x), steps, "steps"), inputs, steps, wraps=False)
@@ -233,7 +236,7 @@ def _bounded(x: object, steps: int | None, name: str) -> Source:
 
 
 def fit_data(
-    model: Fitting, data: Stream | tuple[Any, ...], split: Any, validation_data: object, arguments: Arguments
+    model: Fitting, data: Stream | tuple[DataLike, ...], split: float, validation_data: object, arguments: Arguments
 ) -> Data:
     """What trains and what is evaluated after epochs; ``data`` may be ``x, y, sample_weight, class_weight``."""
     validation, compiled = _validation(model, validation_data, arguments), model.compiled

@@ -7,7 +7,7 @@ than a hundredth of their products.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -53,12 +53,11 @@ class _Choice:
         self.nodes = {id(layout.layers[node.layer]): node for node in layout.nodes}
         self.layout = layout
 
-    def changed(self, layer: Layer) -> tuple[object, list[np.ndarray]] | None:
+    def changed(self, layer: Layer) -> tuple[Layer, list[np.ndarray]] | None:
         """The layer in place of one and its weights, None for one that stays."""
         if self._told(layer) != HELD:
             return None
-        plain: Any = layer
-        made = HeldBf16(plain, input_shape=plain.input_shape, name=plain.given_name)
+        made = HeldBf16(layer, input_shape=layer.input_shape, name=layer.given_name)
         kernel, *bias = layer.weights
         zeros = np.zeros(kernel.shape[-1], kernel.dtype)
         return made, [bf16.pack(kernel.reshape(-1, kernel.shape[-1])), bias[0] if bias else zeros]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastnn._base.arguments import shown
 from fastnn._base.arrays import listed
+from fastnn._base.types import AnyLayer
 from fastnn.layers.base import Layer
 from fastnn.layers.edges import Edge
 from fastnn.models.graph import Graph, trace
@@ -45,7 +46,7 @@ def blueprint(graph: Graph) -> Blueprint:
     return Blueprint([number[id(source)] for source in graph.sources], calls, [edges[edge] for edge in graph.outputs])
 
 
-def graph_from(items: Sequence[Any], drawn: Blueprint) -> Graph:
+def graph_from(items: Sequence[AnyLayer], drawn: Blueprint) -> Graph:
     """Call items as a blueprint says; ``ValueError``, ``TypeError`` or ``IndexError`` where they cannot be."""
     edges: list[Edge] = [items[i].edge for i in drawn.sources]
     for i, read, *options in drawn.calls:

@@ -16,7 +16,7 @@ from fastnn._base.arguments import integer, shown
 from fastnn._base.packing import pack
 from fastnn._base.stored import parse
 from fastnn._base.tensor_file import check_name
-from fastnn._base.types import StrPath
+from fastnn._base.types import Config, Stored, StrPath
 from fastnn._base.writing import check_writable, write_atomically
 from fastnn._engine.bookmark import VECTORS, validated
 from fastnn._engine.saving import Every, Saving, check_every
@@ -58,7 +58,7 @@ def check_request(checkpoint: Any, checkpoint_every: object, resume: Any) -> Req
     return Request(path, every, resume)
 
 
-def requested(callbacks: object, checkpoint: object, checkpoint_every: object, resume: object) -> Request | None:
+def requested(callbacks: object, checkpoint: Any, checkpoint_every: object, resume: object) -> Request | None:
     """What the arguments of ``fit`` ask for, or a :class:`fastnn.callbacks.BackupAndRestore` among its callbacks."""
     asked = check_request(checkpoint, checkpoint_every, resume)
     given = callbacks if isinstance(callbacks, list | tuple) else [callbacks]
@@ -75,9 +75,9 @@ class Found(NamedTuple):
     """A checkpoint that was read: what it says of the model, its arrays by name, and where its fit stood."""
 
     path: str
-    described: Any
+    described: Stored
     arrays: dict[str, np.ndarray]
-    marked: Any
+    marked: Stored
 
 
 def find(request: Request | None) -> Found | None:
@@ -133,7 +133,7 @@ def _of_model(model: Fitting) -> dict[str, object]:
     return {"states": states, "backend": model.backend_}
 
 
-def _write(model: Fitting, path: str, marked: dict[str, Any]) -> None:
+def _write(model: Fitting, path: str, marked: Config) -> None:
     vectors = {name: compact.gathered(model.layout, rows) for name, rows in marked[VECTORS].items()}
     packed, beside = pack("what a checkpoint keeps", {**marked, VECTORS: vectors})
     stored = texts(model, CHECKPOINT, 2, model.metadata) | {"fit": text_of("fit", packed)}

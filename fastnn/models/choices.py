@@ -67,8 +67,7 @@ def named_layout(model: Trainable, optimizer: Optimizer | None) -> Layout:
                 item.keep_name()
             else:
                 item.name = item.name  # which a model has from the user, then
-    found: Layout = model.layout.named(parameter_names(model.graph, model.layout))
-    return found
+    return model.layout.named(parameter_names(model.graph, model.layout))
 
 
 def check_records(*records: object) -> None:

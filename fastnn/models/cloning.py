@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fastnn._base.arguments import flag, shown
+from fastnn._base.types import AnyLayer
 from fastnn.layers.base import Layer
 from fastnn.layers.edges import Call, Edge
 from fastnn.layers.input import InputLayer
@@ -60,8 +61,7 @@ def clone_model(
         raise ValueError("a clone has inputs of its own; leave out input_tensors, and call the clone on edges")
     if call_function is not None and model.is_chain:
         raise ValueError("call_function is for a fastnn.Model; give a Sequential other layers by clone_function")
-    made: Model = _Cloner(clone_function, call_function, flag("recursive", recursive)).clone(model)
-    return made
+    return _Cloner(clone_function, call_function, flag("recursive", recursive)).clone(model)
 
 
 class _Cloner:
@@ -74,7 +74,7 @@ class _Cloner:
         recursive: bool,
     ):
         self.clone_function, self.call_function, self.recursive = clone_function, call_function, recursive
-        self.made: dict[int, Any] = {}
+        self.made: dict[int, AnyLayer] = {}
 
     def clone(self, model: Model) -> Model:
         made = self._chain(model) if model.is_chain else self._graph(model)
@@ -103,8 +103,7 @@ class _Cloner:
         made = Model.waiting(model.dtype_policy, backend=model.backend, name=model.given_name)
         made.draft(graph, model.ends)
         made.settle_in()
-        found: Model = made
-        return found
+        return made
 
     def _called(self, item: Item, call: Call, edges: list[Edge]) -> list[Edge]:
         if self.call_function is None:
@@ -115,7 +114,7 @@ class _Cloner:
             raise TypeError(f"call_function must give the edge that a layer makes, got {shown(came)}")
         return list(listed)
 
-    def _item(self, item: Item) -> Any:
+    def _item(self, item: Item) -> AnyLayer:
         if id(item) not in self.made:
             self.made[id(item)] = self._new(item)
         return self.made[id(item)]

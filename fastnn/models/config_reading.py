@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from fastnn import layers as layer_definitions
 from fastnn._base.arguments import shown
 from fastnn._base.arrays import listed
-from fastnn._base.types import Stored
+from fastnn._base.types import AnyLayer, Stored
 from fastnn.layers.base import Layer
 from fastnn.layers.parameter import check_shape, without_batch
 from fastnn.models.blueprint import Blueprint, checked, graph_from, n_outputs
@@ -59,7 +59,7 @@ class Reader:
                 compile_as(made, entry["compile_config"], self.custom)
         return made
 
-    def config(self, config: object, is_chain: bool) -> Any:
+    def config(self, config: object, is_chain: bool) -> AnyLayer:
         """The model of a configuration."""
         with _in_words():
             made = self._chain(config) if is_chain else self._graph(config)
@@ -119,8 +119,7 @@ class Reader:
         model.draft(graph_from(items, drawn), ends)
         check_uses(inventory(model))
         model.settle_in()
-        found: Model = model
-        return found
+        return model
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ They hold layers and how these call each other, and no weights. A layer that sev
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fastnn import layers as layer_definitions
 from fastnn._base.types import Config
@@ -55,7 +55,7 @@ def _config(model: Model, shared: dict[int, int]) -> dict[str, object]:
     return config | (_of_chain(model, shared) if model.is_chain else _of_graph(model, shared))
 
 
-def _item(item: Item, shared: dict[int, int]) -> dict[str, Any]:
+def _item(item: Item, shared: dict[int, int]) -> dict[str, object]:
     entry = _entry(item, {} if isinstance(item, Layer) else _config(item, shared))
     return entry | ({"shared_object_id": shared[id(item)]} if id(item) in shared else {})
 
@@ -72,7 +72,7 @@ def _of_chain(model: Model, shared: dict[int, int]) -> dict[str, object]:
 
 
 def _of_graph(model: Model, shared: dict[int, int]) -> dict[str, object]:
-    graph, histories = model.graph, dict[Edge, list[Any]]()
+    graph, histories = model.graph, dict[Edge, list[object]]()
     nodes: dict[int, list[object]] = {id(item): [] for item in graph.items}
     for source, edge in zip(graph.sources, graph.inputs, strict=True):
         histories[edge] = [source.name, 0, 0]

@@ -7,8 +7,9 @@ Graph, store and plans are made anew, so that a copy shares nothing with its ori
 from __future__ import annotations
 
 import copy
-from typing import Any, Self
+from typing import Self
 
+from fastnn._base.types import Config, Stored
 from fastnn.models import compact
 from fastnn.models.blueprint import blueprint, graph_from
 from fastnn.models.naming import keep_names
@@ -27,13 +28,13 @@ class Copying(Network):
     def __copy__(self) -> Self:
         return copy.deepcopy(self)
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> Config:
         """Everything but what is made anew: graph, store, plans; arrays are the model's own, which a copy copies."""
         kept = {name: value for name, value in vars(self).items() if name not in MADE_ANEW}
         state = {name: value for name, value in vars(self._state).items() if name not in ("holder", "slots")}
         return {**kept, "structure": self._structure_to_copy(), "state": state, **self._numbers_to_copy()}
 
-    def __setstate__(self, kept: dict[str, Any]) -> None:
+    def __setstate__(self, kept: Config) -> None:
         structure, state, weights, slots = (kept.pop(name) for name in ("structure", "state", "weights", "slots"))
         self._set(**kept)
         self._have_store()
@@ -57,7 +58,7 @@ class Copying(Network):
         """Items with the names they have here, and how they call each other."""
         return self.items, [item.name for item in self.items], blueprint(self.graph)
 
-    def _restore(self, structure: Any) -> None:
+    def _restore(self, structure: Stored) -> None:
         items, names, drawn = structure
         keep_names(items, names)
         self._settle(graph_from(items, drawn))

@@ -8,10 +8,11 @@ lists its items by number, and is itself behind them, so that nothing is nested 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fastnn._base.types import Config
 from fastnn._plan.layout import Layout
 from fastnn.layers.base import Layer
 from fastnn.layers.input import InputLayer
@@ -31,7 +32,7 @@ def version_of(model: Fitting) -> int:
     return 1 if plain and model.trainable and (model.optimizer is None or model.has_loss) else 2
 
 
-def describe(model: Fitting, version: int) -> dict[str, Any]:
+def describe(model: Fitting, version: int) -> Config:
     """The model as JSON can hold it."""
     if version == 1:
         return _described_chain(model)
@@ -65,7 +66,7 @@ def _chosen_name(item: Layer | Fitting) -> dict[str, str]:
     return {"called": item.name} if item.given_name is None and item.name else {}
 
 
-def _model(model: Fitting, number: dict[int, int]) -> dict[str, Any]:
+def _model(model: Fitting, number: dict[int, int]) -> Config:
     described: dict[str, object] = {"class": model.stored_as}
     described |= _chosen_name(model) if model.given_name is None else {"name": model.given_name}
     described |= {} if model.trainable else {"trainable": False}

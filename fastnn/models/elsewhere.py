@@ -10,7 +10,7 @@ import copy
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fastnn._engine import exclusive
 from fastnn._engine.prepare import Arguments
@@ -25,6 +25,7 @@ from fastnn.schedules import Schedule
 
 if TYPE_CHECKING:
     from fastnn._engine.fit import Fit
+    from fastnn._workers.pickling import Message
     from fastnn.models.graph import Item
     from fastnn.models.model import Model
 
@@ -37,7 +38,7 @@ def fit_elsewhere(
     prepared: Sequence[tuple[Fit, Data]],
     before: Sequence[History | None],
     arguments: Arguments,
-    executor: Any,
+    executor: object,
     verbose: int,
 ) -> list[History]:
     """Train models, whose fits and data were found to be right; ``before`` are the histories that they had."""
@@ -54,7 +55,7 @@ def fit_elsewhere(
     if not models:
         return []
 
-    def ended(i: int, answer: tuple[dict[str, Any], dict[str, Any] | None]) -> BaseException | None:
+    def ended(i: int, answer: tuple[Message, Message | None]) -> BaseException | None:
         found, failure = answer
         take_over(models[i], found)
         vars(histories[i]).update(found["history"])
@@ -95,7 +96,7 @@ def _task(i: int, model: Model, group: int) -> Pack:
         model.history = history
 
 
-def _parts(model: Model) -> Iterator[tuple[str, Any]]:
+def _parts(model: Model) -> Iterator[tuple[str, object]]:
     """What a model is made of, for an error that names the part."""
     yield from (("the layer", layer) for layer in model.layout.layers)
     yield from (("the loss", loss) for loss in model.losses)
@@ -105,7 +106,7 @@ def _parts(model: Model) -> Iterator[tuple[str, Any]]:
 
 def trained(
     shared: tuple[list[Data], Arguments, list[str]], i: int, model: Model, carried: list[list[object]], group: int
-) -> tuple[dict[str, Any], dict[str, Any] | None]:
+) -> tuple[Message, Message | None]:
     """In a worker: a model's fit; what it changed, and the error that ended it."""
     groups, arguments, backends = shared
     for layer, arrays in zip((one for one in model.layout.layers if one.carries), carried, strict=True):
@@ -145,7 +146,7 @@ def _flagged(model: Model) -> list[Item]:
     return [model, *model.graph.models(), *model.layout.layers]
 
 
-def take_over(model: Model, found: dict[str, Any]) -> None:
+def take_over(model: Model, found: Message) -> None:
     """Have what a fit elsewhere has changed, in the objects that are there."""
     state = model.state
     for mine, came in zip(compact.parts(model.layout, state.params), found["weights"], strict=True):

@@ -12,7 +12,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from fastnn._base.packing import unpack
 from fastnn._base.reprs import cut, in_a_line
 from fastnn._base.stored import parse
 from fastnn._base.tensor_file import TensorFile, check_name
-from fastnn._base.types import StrPath
+from fastnn._base.types import Stored, StrPath
 from fastnn._base.writing import write_atomically
 from fastnn.models.description import arrays, describe, version_of
 from fastnn.models.rebuilding import rebuild
@@ -38,7 +38,7 @@ ENCODING = "table"  # the metadata's key under which fastnn.tables keeps how row
 DAMAGED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
-def save(model: Model, path: StrPath, metadata: Mapping[str, object] | None = None) -> None:
+def save(model: Model, path: StrPath, metadata: Mapping[str, Stored] | None = None) -> None:
     """Write a built model; the file at ``path`` changes only when all is written."""
     name, told = check_name(path), {**model.metadata, **(metadata or {})}
     _check_encoding(model, told)
@@ -46,7 +46,7 @@ def save(model: Model, path: StrPath, metadata: Mapping[str, object] | None = No
     write_atomically(name, in_order(arrays(model, version), texts(model, version, version, told)))
 
 
-def texts(model: Fitting, version: int, described: int, metadata: Mapping[str, object]) -> dict[str, str]:
+def texts(model: Fitting, version: int, described: int, metadata: Mapping[str, Stored]) -> dict[str, str]:
     """The texts of a file of this version, the model in words of the version ``described``."""
     return {
         "format": FORMAT,
@@ -152,7 +152,7 @@ def check_kind(file: TensorFile, *kinds: str) -> tuple[str, int]:
     return kind, int(version)
 
 
-def _check_encoding(model: Model, metadata: Mapping[str, Any]) -> None:
+def _check_encoding(model: Model, metadata: Mapping[str, Stored]) -> None:
     """Raise ``ValueError`` when the encoding of rows of tables in metadata is damaged, or another network's."""
     if ENCODING in metadata:
         from fastnn.tables import Encoding

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -152,11 +152,15 @@ def _checked_workers(n_threads: object, executor: object) -> tuple[int, object]:
 
 
 def _prepare(
-    models: list[Model], given: tuple[Any, ...], validation_split: object, validation_data: object, arguments: Arguments
+    models: list[Model],
+    given: tuple[DataLike, ...],
+    validation_split: object,
+    validation_data: object,
+    arguments: Arguments,
 ) -> list[tuple[Fit, tuple[Rows, Rows | None]]]:
     """The fits of all models, and their data, which those of a kind share; an error leaves all models as they were."""
     shared: dict[object, tuple[Rows, Rows | None]] = {}
-    inputs: dict[Any, list[AnyRows]] = {}
+    inputs: dict[object, list[AnyRows]] = {}
     fits = []
     with contextlib.ExitStack() as stack:
         for model in models:

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fastnn import _kernels
 from fastnn._base.keywords import refuse_for
@@ -48,7 +48,7 @@ def _found(request: Request) -> Found | None:
 class Fitting(Evaluating):
     """A network that is trained on data; :class:`fastnn.Model` is."""
 
-    history: History | None
+    history: History | Any  # None before the first fit, which nobody should have to ask for
     metadata: dict[str, str]
     _singles: Single | None = None  # goes with the plans
 

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Collection
-from typing import Any
 
 import numpy as np
 
 from fastnn._base.arguments import shown
-from fastnn._base.types import Policy
+from fastnn._base.types import AnyLayer, Policy
 from fastnn._plan.passes import operations_of
 from fastnn.layers.activation import Identity
 from fastnn.layers.base import Layer
@@ -105,7 +104,7 @@ class _Wiring:
 
 
 Way = Callable[[_Wiring, Call], Call | None]
-Changed = Callable[[Layer], tuple[Any, list[np.ndarray]] | None]
+Changed = Callable[[Layer], tuple[Layer, list[np.ndarray]] | None]
 
 
 class _Folding:
@@ -142,7 +141,7 @@ class _Folding:
                 if came is not None and id(layer) not in self.gone:
                     self._fold(layer, came)
 
-    def changed(self, layer: Layer) -> tuple[object, list[np.ndarray]] | None:
+    def changed(self, layer: Layer) -> tuple[Layer, list[np.ndarray]] | None:
         """A new layer that others were folded into, and its weights; None for those that stay."""
         found = self.linear.get(id(layer))
         return None if found is None else (found.described(), list(found.arrays.values()))
@@ -196,9 +195,9 @@ class Remade:
 
     def __init__(self, gone: Collection[int], changed: Changed, policy: Policy | None = None):
         self.gone, self.changed, self.policy = gone, changed, policy
-        self.made: dict[int, Any] = {}
+        self.made: dict[int, AnyLayer] = {}
         self.weights: dict[int, list[np.ndarray]] = {}  # of new layers, by id
-        self.models: list[Any] = []  # as they were
+        self.models: list[AnyLayer] = []  # as they were
 
     def model(self, model: Model) -> Model:
         """The model that all others are in."""
@@ -220,7 +219,7 @@ class Remade:
             train_alike(self.made[id(item)], item)
 
     def _layer(self, layer: Layer) -> Layer:
-        made: Any
+        made: Layer
         arrays: list[np.ndarray]
         if id(layer) in self.gone:
             made, arrays = Identity(name=layer.name), []
@@ -231,10 +230,9 @@ class Remade:
         if made.name is None and layer.name:
             made.rename(layer.name)
         self.weights[id(made)] = arrays
-        found: Layer = made
-        return found
+        return made
 
-    def _draft(self, model: Any) -> Model:
+    def _draft(self, model: AnyLayer) -> Model:
         told = {"seed": model.seed, "backend": model.backend, "name": model.given_name}
         policy = self.policy or model.dtype_policy
         made: Model | Sequential
@@ -249,7 +247,7 @@ class Remade:
             made.rename(model.name)
         return made
 
-    def _items(self, chain: Sequential) -> list[Any]:
+    def _items(self, chain: Sequential) -> list[AnyLayer]:
         """The layers and models of a chain; the last one gives the output its name, and stays."""
         *inner, last = chain.items
         kept = [item for item in inner if id(item) not in self.gone]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fastnn import metrics as metric_definitions
 from fastnn._base import users_line
@@ -13,6 +13,7 @@ from fastnn._base.types import Config, Stored
 from fastnn.models.texts import as_text_has
 
 if TYPE_CHECKING:
+    from fastnn.metrics.base import Metric
     from fastnn.models.fitting import Fitting
     from fastnn.models.model import Model
 
@@ -34,7 +35,7 @@ def described_training(model: Fitting) -> dict[str, object] | None:
     return described
 
 
-def _each(came: Any) -> object:
+def _each(came: Stored) -> object:
     """Configurations of definitions in lists, and in lists of them."""
     if isinstance(came, list):
         return [_each(inner) for inner in came]
@@ -87,7 +88,9 @@ def own_schedule(optimizer: object) -> str | None:
     return rate.get("custom") if isinstance(rate, dict) else None
 
 
-def _metrics(name: str, stored: dict[str, object], custom: Mapping[str, object], several: bool) -> list[Any]:
+def _metrics(
+    name: str, stored: dict[str, object], custom: Mapping[str, object], several: bool
+) -> list[Metric] | list[list[Metric]]:
     """The metrics of a file; of the user's own only those that are given again."""
     entries = listed(name, stored[name], "metrics")
     if not several:
@@ -95,7 +98,7 @@ def _metrics(name: str, stored: dict[str, object], custom: Mapping[str, object],
     return [_known(name, entry, custom) for entry in entries]
 
 
-def _known(name: str, stored: Stored, custom: Mapping[str, object]) -> list[Any]:
+def _known(name: str, stored: Stored, custom: Mapping[str, object]) -> list[Metric]:
     found = []
     for config in listed(name, stored, "metrics"):
         if not isinstance(config, dict):

@@ -25,6 +25,7 @@ FIRST_CALL = 2**40  # where the dropout masks of calls begin, beyond those of an
 WRT = ("weights", "inputs")
 
 if TYPE_CHECKING:
+    from fastnn._base.sparse import AnyRows
     from fastnn._engine.gradients import Gradients, GradientsLike
     from fastnn.models.prepared import Prepared
 
@@ -40,7 +41,7 @@ class OwnLoops(Trainable):
         super()._drop_plans()
         self._loops = None
 
-    def rows_of(self, x: object, argument: str = "x", empty: bool = True) -> list[Any]:
+    def rows_of(self, x: object, argument: str = "x", empty: bool = True) -> list[AnyRows]:
         """Rows for prediction, checked, for each input; ``empty``: there may be none."""
         raise NotImplementedError
 
@@ -290,7 +291,7 @@ class OwnLoops(Trainable):
         module = self._module(entry[0])
         return loops.quick_slopes(module, entry, x, dy, self._drawn_step) if hasattr(module, "Slopes") else None
 
-    def _rows(self, loops: Prepared, x: object) -> list[Any]:
+    def _rows(self, loops: Prepared, x: object) -> list[AnyRows]:
         """Rows for each input, checked."""
         if loops.one_shape is None or type(x) is not np.ndarray:
             return self.rows_of(x)

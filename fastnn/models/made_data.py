@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fastnn._base.types import DataLike
 from fastnn.layers.parameter import OpenSize, Shape
 from fastnn.losses import LossRecord
 
 if TYPE_CHECKING:
+    from fastnn.models.choices import AnyLoss
     from fastnn.models.model import Model
 
 BATCHES = 8
 MOST_BYTES = 2**28  # of the inputs: fewer rows are made where they are large
 
 
-def made_data(model: Model, n: int, length: int | None = None) -> tuple[Any, Any]:
+def made_data(model: Model, n: int, length: int | None = None) -> tuple[DataLike, DataLike]:
     """``x, y`` as :meth:`Model.fit` takes them, of ``n`` rows or those that fit into memory set aside for them.
 
     Parameters
@@ -52,13 +55,13 @@ def _closed(shape: Shape, length: int | None) -> Shape:
     return tuple(int(length or 0) if isinstance(size, OpenSize) else size for size in shape)
 
 
-def _input(random: np.random.Generator, shape: Shape, n_ids: int | None, dtype: Any) -> np.ndarray:
+def _input(random: np.random.Generator, shape: Shape, n_ids: int | None, dtype: np.dtype) -> np.ndarray:
     """Numbers of [0, 1), or whole ones for an ``Embedding``."""
     found = random.random(shape, np.float32) if n_ids is None else random.integers(0, n_ids, shape)
     return found.astype(dtype)
 
 
-def _targets(random: np.random.Generator, rows: int, shape: Shape, loss: Any) -> np.ndarray | None:
+def _targets(random: np.random.Generator, rows: int, shape: Shape, loss: AnyLoss | None) -> np.ndarray | None:
     if loss is None:
         return None
     if loss.sparse:
@@ -70,5 +73,5 @@ def _targets(random: np.random.Generator, rows: int, shape: Shape, loss: Any) ->
     return random.random((rows, *shape))
 
 
-def _joined(arrays: list[Any], names: tuple[str, ...]) -> object:
+def _joined(arrays: Sequence[np.ndarray | None], names: tuple[str, ...]) -> object:
     return arrays[0] if len(arrays) == 1 else dict(zip(names, arrays, strict=True))

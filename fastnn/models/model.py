@@ -12,7 +12,6 @@ from fastnn import _kernels
 from fastnn._base.keywords import refuse
 from fastnn._base.types import DtypeLike, StrPath
 from fastnn._engine.state import attribute
-from fastnn.callbacks import History
 from fastnn.layers.edges import Edge, Edges
 from fastnn.models.deferred import Deferred
 from fastnn.models.fitting import Fitting
@@ -109,7 +108,7 @@ class Model(Deferred):
         self.backend = backend
         self.backend_: str | None = None
         self.metadata: dict[str, str] = {}
-        self.history: History | None = None
+        self.history = None
 
     @classmethod
     def waiting(

@@ -46,7 +46,6 @@ class Network(Outline):
     SETTABLE = frozenset({"name", "seed", "trainable"})
     UNNAMED = "functional"  # the name of a model that was given none
     stored_as = "Model"  # in files, whatever class a user derived
-    is_chain = False
     FIRST_STREAM = 1  # of random numbers; a Sequential that lists no Input begins with 0
 
     def __init__(self, dtype: object, seed: int | None, name: str | None):
@@ -82,8 +81,9 @@ class Network(Outline):
         return self._name
 
     @name.setter
-    def name(self, came: Any) -> None:
-        if not (isinstance(came, str) and came):
+    def name(self, came: str) -> None:
+        told: object = came
+        if not (isinstance(told, str) and told):
             raise TypeError(f"name must be a text, got {shown(came)}")
         self._name, self._name_is_chosen = came, False
 
@@ -112,7 +112,7 @@ class Network(Outline):
         return self._trainable
 
     @trainable.setter
-    def trainable(self, came: Any) -> None:
+    def trainable(self, came: bool) -> None:
         self.mark(came)
         for item in self.items:
             item.trainable = self._trainable

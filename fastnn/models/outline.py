@@ -17,11 +17,13 @@ from fastnn.models.texts import as_text_has
 from fastnn.models.weights import Weights
 
 if TYPE_CHECKING:
+    from fastnn.layers.edges import Made
     from fastnn.models.graph import Item
     from fastnn.models.model import Model
 
 
 AnyShape = tuple[int | None, ...]
+Shapes = AnyShape | Any  # a list of several
 
 
 class Outline(Weights):
@@ -58,12 +60,12 @@ class Outline(Weights):
         return list(self.graph.outputs)
 
     @property
-    def input(self) -> Any:
+    def input(self) -> Made:
         """The edge where the graph begins, or a list of them."""
         return self.inputs[0] if len(self.graph.inputs) == 1 else self.inputs
 
     @property
-    def output(self) -> Any:
+    def output(self) -> Made:
         """The edge where the graph ends, or a list of them."""
         return self.outputs[0] if len(self.graph.outputs) == 1 else self.outputs
 
@@ -112,12 +114,12 @@ class Outline(Weights):
         return self._layout
 
     @property
-    def input_shape(self) -> AnyShape | Any:
+    def input_shape(self) -> Shapes:
         """Shape of the input, with ``None`` for the batch axis; a list of shapes for several inputs."""
         return _one_or_all([(None, *shape) for shape in self._built_layout.stated(self._built_layout.inputs)])
 
     @property
-    def output_shape(self) -> AnyShape | Any:
+    def output_shape(self) -> Shapes:
         """Shape of the predictions, with ``None`` for the batch axis; a list of shapes for several outputs."""
         return _one_or_all([(None, *shape) for shape in self._built_layout.stated(self._built_layout.outputs)])
 
@@ -221,5 +223,5 @@ class Outline(Weights):
         return f"<{self.composed_kind} of {counted(len(self.layers), 'layer')}, {shapes}>"
 
 
-def _one_or_all(shapes: list[AnyShape]) -> AnyShape | Any:
+def _one_or_all(shapes: list[AnyShape]) -> Shapes:
     return shapes[0] if len(shapes) == 1 else shapes

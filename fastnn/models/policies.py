@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fastnn._base.arrays import MIXED, policy_of
 
 if TYPE_CHECKING:
-    from fastnn._base.types import Policy
+    from fastnn._base.types import Config, Policy
     from fastnn.layers.base import Layer
+    from fastnn.models.network import Network
 
 
 def check_layer(policy: Policy, dtype: np.dtype, layer: Layer) -> None:
@@ -31,14 +32,14 @@ def check_layer(policy: Policy, dtype: np.dtype, layer: Layer) -> None:
         )
 
 
-def check_models(policy: Policy, inner: Iterable[Any]) -> None:
+def check_models(policy: Policy, inner: Iterable[Network]) -> None:
     """``ValueError`` for a model inside that would compute otherwise than by itself."""
     for item in inner:
         if item.dtype_policy != policy:
             raise ValueError(f"{item!r} has the dtype {item.dtype_policy}, and the model that it is put into {policy}")
 
 
-def stored(policy: Policy) -> Any:
+def stored(policy: Policy) -> str | Config:
     """A policy as ``get_config`` gives it: the name of a dtype, or Keras 3's record of a policy."""
     if policy != MIXED:
         return policy

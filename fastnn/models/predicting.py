@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +25,8 @@ from fastnn.models.loops import OwnLoops
 from fastnn.models.store import Moves, Store
 
 if TYPE_CHECKING:
+    from fastnn._base.sparse import AnyRows
+    from fastnn._engine.predictor import AnyPredictor
     from fastnn._engine.stepping import Stepper
     from fastnn.models.several import SeveralPredictor
 
@@ -102,7 +104,7 @@ class Predicting(OwnLoops):
         check_batches(self.layout, n, size)
         return n, size
 
-    def rows_of(self, x: object, argument: str = "x", empty: bool = True) -> list[Any]:
+    def rows_of(self, x: object, argument: str = "x", empty: bool = True) -> list[AnyRows]:
         """Rows for prediction, checked, for each input; ``empty``: there may be none."""
         shapes = self.layout.stated(self.layout.inputs)
         if len(shapes) == 1 and not isinstance(x, Mapping):
@@ -133,7 +135,7 @@ class Predicting(OwnLoops):
     def _inputs_of(self, inputs: object) -> tuple[Edge, ...]:
         return super()._inputs_of(self.ends[0].split("the call", inputs) if isinstance(inputs, Mapping) else inputs)
 
-    def _structure_of(self, edges: Any) -> Edge | list[Edge] | dict[str, Edge]:
+    def _structure_of(self, edges: Sequence[Edge]) -> Edge | list[Edge] | dict[str, Edge]:
         return self.ends[1].join(edges)
 
     def reset_states(self) -> None:
@@ -151,7 +153,9 @@ class Predicting(OwnLoops):
         """
         return self.predict(x)
 
-    def predictor(self, fold: bool = False, precision: Precision = "float32", calibrate: DataLike = None) -> Any:
+    def predictor(
+        self, fold: bool = False, precision: Precision = "float32", calibrate: DataLike = None
+    ) -> AnyPredictor:
         """A callable for hot loops, ``f(x)`` or ``f(x, out=)``; see :class:`fastnn._engine.predictor.Predictor`.
 
         A model of several inputs or outputs takes and gives lists or dicts of arrays, as it does elsewhere; see
@@ -217,9 +221,10 @@ class Predicting(OwnLoops):
             remembers = layout.is_open or any(layer.steps is not None for layer in layout.layers)
             made = RecurrentPredictor(self) if remembers else self.predictor_of_rows()
         self._predictors.add(made)
-        return made
+        found: AnyPredictor = made
+        return found
 
-    def _predictor_of(self: Any, fold: bool, precision: object, calibrate: Any) -> object:
+    def _predictor_of(self: Any, fold: bool, precision: object, calibrate: DataLike) -> AnyPredictor:
         """One of another precision."""
         from fastnn._engine.predictor import describe
         from fastnn.models import bfloat16, folding, quantizing

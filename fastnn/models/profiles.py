@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -137,7 +137,7 @@ class Profile:
         parts = [Part.FORWARD, Part.BACK, Part.DW]
         return float(self.op_seconds[:, chosen][:, :, parts].sum())
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """All of it as JSON takes it: lists, numbers, texts; times are seconds of a step, a list for threads."""
         return {
             "backend": self.backend,

@@ -7,7 +7,7 @@ its own, and everything that runs models runs it, on every backend, by threads a
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -67,14 +67,13 @@ class _Choice:
         shapes = {node.layer: [layout.shapes[edge] for edge in node.inputs] for node in layout.nodes}
         self.shapes = {id(layout.layers[i]): found for i, found in shapes.items()}
 
-    def changed(self, layer: Layer) -> tuple[object, list[np.ndarray]] | None:
+    def changed(self, layer: Layer) -> tuple[Layer, list[np.ndarray]] | None:
         """The layer in place of one and its weights, None for one that stays."""
         if self._why_not(layer):
             return None
         step, zero = int8.input_step(*self.ranges[id(layer)])
         kernel, *bias = layer.weights
-        plain: Any = layer
-        made = Int8(plain, step, zero, input_shape=plain.input_shape, name=plain.given_name)
+        made = Int8(layer, step, zero, input_shape=layer.input_shape, name=layer.given_name)
         return made, weights_of(kernel, bias[0] if bias else None, step)
 
     def fates(self) -> list[Fate]:
@@ -97,7 +96,7 @@ class _Choice:
             return "its output is not used"
         return self._why_not_products(layer)
 
-    def _why_not_products(self, layer: Any) -> str:
+    def _why_not_products(self, layer: Layer) -> str:
         operations = layer.operations(*self.shapes[id(layer)])
         if len(operations) > 1 or operations[0].op not in (dense.OP, conv.OP):
             return "it is more than one product"
@@ -111,7 +110,7 @@ class _Choice:
             return f"sums of more than {int8.MOST_ROWS} products"
         return self._why_not_numbers(layer)
 
-    def _why_not_numbers(self, layer: Any) -> str:
+    def _why_not_numbers(self, layer: Layer) -> str:
         kernel = layer.weights[0]
         low, high = self.ranges[id(layer)]
         if not np.isfinite(kernel).all():

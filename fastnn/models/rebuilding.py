@@ -31,12 +31,12 @@ from fastnn.models.structure import Structure
 from fastnn.models.texts import as_text_has
 
 if TYPE_CHECKING:
-    from fastnn._base.types import DtypeLike
+    from fastnn._base.types import Config, DtypeLike
     from fastnn.models.graph import Item
     from fastnn.models.model import Model
 
 _Named = TypeVar("_Named", bound="Item")
-NOTHING: Mapping[str, Any] = {}
+NOTHING: Mapping[str, object] = {}
 FORMS = ("one", "list", "dict")
 
 
@@ -168,7 +168,7 @@ def _ends(kind: str, stored: Config, count: int) -> Structure:
     return Structure(kind, tuple(texts), form)
 
 
-def _dtype(described: dict[str, object]) -> Any:
+def _dtype(described: Config) -> Any:
     dtype = described["dtype"]
     return dtype if dtype in ("float32", "float64", MIXED) else repr(dtype)
 
@@ -177,10 +177,10 @@ def _seed(stored: dict[str, object]) -> int:
     return integer("seed", stored["seed"], low=0)
 
 
-def _count(name: str, came: Any) -> int:
-    if integer(name, came, low=0) > MOST:
+def _count(name: str, came: object) -> int:
+    if (count := integer(name, came, low=0)) > MOST:
         raise ValueError(f"{name} must be at most {MOST}, got {shown(came)}")
-    return int(came)
+    return count
 
 
 # -- the arrays of a file -------------------------------------------------------------------------------

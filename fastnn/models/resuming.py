@@ -19,6 +19,7 @@ from fastnn._base import users_line
 from fastnn._base.arguments import integer
 from fastnn._base.reprs import in_a_line
 from fastnn._base.stored import difference
+from fastnn._base.types import Config, Stored
 from fastnn._engine.bookmark import MOST, VECTORS, Misfit
 from fastnn.models import compact
 from fastnn.models.checkpoints import Found, described_optimizer
@@ -91,7 +92,7 @@ def _check_same(model: Fitting, found: Found) -> None:
             raise ValueError(f"weights of {name} are not finite")
 
 
-def comparable(items: Any) -> list[Any]:
+def comparable(items: Stored) -> list[object]:
     """What must be the same in two descriptions: all but counters, seeds, rates, and names that nobody gave."""
     made = copy.deepcopy(items)
     for item in made:
@@ -102,7 +103,7 @@ def comparable(items: Any) -> list[Any]:
             for end in ("input_names", "output_names"):
                 item.pop(end, None)
             item.get("compile", {}).pop("optimizer", None)
-    found: list[Any] = made
+    found: list[object] = made
     return found
 
 
@@ -120,7 +121,7 @@ def _kept(model: Fitting) -> dict[str, object]:
     }
 
 
-def _give_back(model: Fitting, before: dict[str, Any]) -> None:
+def _give_back(model: Fitting, before: Config) -> None:
     state, optimizer = model.state, model.compiled_optimizer
     state.params[...] = before["params"]
     vars(state).update(before["state"])

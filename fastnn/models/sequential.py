@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fastnn._base.arrays import listed
 from fastnn._base.keywords import refuse
-from fastnn._base.types import AnyLayer, DataLike, DtypeLike, Verbose
+from fastnn._base.types import AnyLayer, DataLike, DtypeLike, Stored, Verbose
 from fastnn._engine import exclusive
 from fastnn.callbacks.base import CallbacksLike
 from fastnn.errors import NotReadyError
@@ -87,7 +87,7 @@ class Sequential(Model):
         backend: str | None = None,
         name: str | None = None,
         trainable: bool = True,
-        **unknown: Any,
+        **unknown: object,
     ):
         if unknown:
             refuse("Sequential", unknown, ("layers", "dtype", "seed", "backend", "name", "trainable"))
@@ -159,7 +159,7 @@ class Sequential(Model):
 
     # -- building -------------------------------------------------------------------------------
 
-    def build(self, input_shape: Any = None) -> None:
+    def build(self, input_shape: int | Sequence[int | None] | None = None) -> None:
         """Draw the initial parameters for samples of ``input_shape``, with ``None`` for the batch axis or without it.
 
         A model that is built for this shape already stays as it is; layers that have weights keep them. Not within a
@@ -287,7 +287,7 @@ class Sequential(Model):
     def _structure_to_copy(self) -> tuple[Shape | None, list[str]]:
         return self._edges[0].sizes if self._edges else None, [str(item.name) for item in self._items]
 
-    def _restore(self, structure: Any) -> None:
+    def _restore(self, structure: Stored) -> None:
         shape, names = structure
         self._edges = []
         keep_names(self._items, names)

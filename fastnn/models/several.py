@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from types import ModuleType
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import numpy as np
 
@@ -64,7 +64,7 @@ class SeveralPredictor(Following):
         self.predict_into(_flat(inputs, n, self._sizes), _flat(made, n, self._output_sizes))
         return self.ends[1].join(made) if out is None else out
 
-    def _rows(self, inputs: Sequence[Any]) -> int | None:
+    def _rows(self, inputs: Sequence[np.ndarray]) -> int | None:
         """How many rows each array has, None where each is one row."""
         found: int | None = None
         for i, (label, array, shape) in enumerate(zip(self._labels, inputs, self.shapes, strict=True)):
@@ -75,7 +75,7 @@ class SeveralPredictor(Following):
             found = n
         return found
 
-    def _checked(self, out: object, shapes: Sequence[tuple[int, ...]]) -> list[Any]:
+    def _checked(self, out: object, shapes: Sequence[tuple[int, ...]]) -> list[np.ndarray]:
         """The arrays of ``out``, in the order of the outputs."""
         places = self.ends[1].split("out", out)
         for i, (place, shape) in enumerate(zip(places, shapes, strict=True)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from fastnn.callbacks import History
 
 if TYPE_CHECKING:
     from fastnn.models.fitting import Fitting
+    from fastnn.models.model import Model
 
 MOST = 4  # sizes of batches that are kept
 
@@ -32,7 +33,7 @@ class Single:
     """
 
     def __init__(self) -> None:
-        self.form: tuple[Any, ...] | None = None
+        self.form: tuple[object, ...] | None = None
         self.by_size: dict[int, OneBatch] = {}
 
     def __call__(self, model: Fitting, x: object, y: object, weight: object, class_weight: object) -> History | None:
@@ -49,7 +50,7 @@ class Single:
         finally:
             exclusive.leave(model.store)
         if made is not None:
-            made.set_model(model)
+            made.set_model(cast("Model", model))  # as all of them are
             model.history = made
         return made
 

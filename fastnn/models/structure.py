@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from fastnn._base.arguments import nearest, shown
+from fastnn._base.types import DataLike
 
 if TYPE_CHECKING:
     from fastnn.layers.edges import Edge
@@ -30,7 +31,7 @@ class Structure:
     names: tuple[str, ...]
     form: str
 
-    def split(self, argument: str, came: object, optional: bool = False) -> list[Any]:
+    def split(self, argument: str, came: object, optional: bool = False) -> list[DataLike]:
         """A user's arrays, one for each end; with ``optional``, None stands for missing ones.
 
         Raises
@@ -84,11 +85,10 @@ def ends_of(graph: Graph, inputs: object, outputs: object) -> tuple[Structure, S
     return _structure("inputs", inputs, sources), _structure("outputs", outputs, makers)
 
 
-def _structure(kind: str, given: Any, names: tuple[str, ...]) -> Structure:
-    form = "dict" if isinstance(given, Mapping) else "list" if isinstance(given, list | tuple) else "one"
-    if form == "dict":
-        names = tuple(map(str, given))
-    return Structure(kind, names, form)
+def _structure(kind: str, given: object, names: tuple[str, ...]) -> Structure:
+    if isinstance(given, Mapping):
+        return Structure(kind, tuple(map(str, given)), "dict")
+    return Structure(kind, names, "list" if isinstance(given, list | tuple) else "one")
 
 
 def check_outputs(given: object, outputs: Sequence[Edge]) -> None:

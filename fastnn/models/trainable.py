@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Self
 
@@ -39,7 +39,7 @@ class Trainable(Copying):
     SETTABLE = Copying.SETTABLE | {"epoch", "optimizer", "reduction", "slots", "step"}
     metrics: list[Metric] | list[list[Metric]]
     weighted_metrics: list[Metric] | list[list[Metric]]
-    loss_weights: Any
+    loss_weights: float | Sequence[float] | Mapping[str, float] | None
     epoch, step, slots = attribute("epoch"), attribute("step"), attribute("slots")
     _plans: PlanCache
     _whole: Self | None = None  # of what serves one length, the model of all lengths

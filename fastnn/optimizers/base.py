@@ -18,7 +18,7 @@ from fastnn._base.keywords import refuse
 from fastnn._base.listing import Listed
 from fastnn._base.reprs import call_of
 from fastnn.optimizers.factors import ByName
-from fastnn.optimizers.rate import Rate
+from fastnn.optimizers.rate import Rate, RateLike
 from fastnn.optimizers.scalars import SCALARS
 from fastnn.optimizers.updates import N_SCALARS, N_SLOTS, ClipCode, OptimizerCode
 from fastnn.schedules import Schedule, schedule_from_config
@@ -102,7 +102,7 @@ class Optimizer(Listed):
 
     full_batch: ClassVar[bool] = False  # whether each update is on all rows, by a search of its own
 
-    learning_rate: Any = Rate(0.001)  # noqa: RUF009 (a descriptor)
+    learning_rate: RateLike = Rate(0.001)  # noqa: RUF009 (a descriptor)
     _: KW_ONLY
     weight_decay: float | Schedule | None = None
     clipnorm: float | None = None
@@ -126,7 +126,7 @@ class Optimizer(Listed):
         self.name = name or self.kind
         self.check()
 
-    def __new__(cls, *arguments: Any, **given: Any) -> Self:
+    def __new__(cls, *arguments: object, **given: object) -> Self:
         """Refuse arguments by names that there are not, with a word on what took their place."""
         known = [name for name in cls.__init__.__code__.co_varnames if name != "self"]
         unknown = {name: value for name, value in given.items() if name not in known}
@@ -136,7 +136,7 @@ class Optimizer(Listed):
     def __init_subclass__(cls) -> None:
         refuse_subclass(cls, "an optimizer", "the compiled kernels could not run it; choose one of fastnn.optimizers")
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         kind: object = type(self)
         if name not in _settable(kind):
             raise self._unknown(name)

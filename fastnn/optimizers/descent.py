@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from fastnn.optimizers.base import Optimizer
-from fastnn.optimizers.rate import Rate
+from fastnn.optimizers.rate import Rate, RateLike
 from fastnn.optimizers.updates import OptimizerCode
 
 
@@ -24,7 +23,7 @@ class SGD(Optimizer):
     learning_rate, weight_decay ... name : as of :class:`Optimizer`.
     """
 
-    learning_rate: Any = Rate(0.01)  # noqa: RUF009 (a descriptor)
+    learning_rate: RateLike = Rate(0.01)  # noqa: RUF009 (a descriptor)
     momentum: float = 0.0
     nesterov: bool = False
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from fastnn._base.arguments import integer, number
 from fastnn.optimizers.base import Optimizer
-from fastnn.optimizers.rate import Rate
+from fastnn.optimizers.rate import Rate, RateLike
 from fastnn.optimizers.updates import OptimizerCode
 from fastnn.schedules import Schedule
 
@@ -39,7 +39,7 @@ class LBFGS(Optimizer):
 
     full_batch: ClassVar[bool] = True
 
-    learning_rate: Any = Rate(1.0)  # noqa: RUF009 (a descriptor)
+    learning_rate: RateLike = Rate(1.0)  # noqa: RUF009 (a descriptor)
     history_size: int = 10
     tolerance: float = 1e-7
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -46,7 +47,7 @@ class LearningRate(float):
         made._now, made._optimizer = value, optimizer
         return made
 
-    def assign(self, value: object) -> None:
+    def assign(self, value: float) -> None:
         """Make ``value``, a number >= 0, the optimiser's rate from its next update on."""
         self._optimizer.learning_rate = value
         self._now = number("learning_rate", value, low=0.0)
@@ -62,10 +63,10 @@ class LearningRate(float):
         return float, (self._now,)  # a copy belongs to no optimiser
 
 
-def _on_value(name: str) -> Any:
+def _on_value(name: str) -> Callable[..., object]:
     method = getattr(float, name)
 
-    def operation(self: LearningRate, *others: object) -> Any:
+    def operation(self: LearningRate, *others: object) -> object:
         return method(self._now, *(other._now if isinstance(other, LearningRate) else other for other in others))
 
     return operation
@@ -81,12 +82,26 @@ class Rate:
     def __init__(self, default: float):
         self.default = default
 
-    def __get__(self, optimizer: Optimizer | None, kind: type) -> Any:
-        if optimizer is None:
-            return self.default  # what the constructor's argument defaults to
-        kept = vars(optimizer)["learning_rate"]
-        return kept if isinstance(kept, Schedule) else LearningRate(kept, optimizer)
+    def __get__(self, optimizer: Optimizer | None, kind: type) -> Held:
+        found: Any = self.default  # what the constructor's argument defaults to
+        if optimizer is not None:
+            kept = vars(optimizer)["learning_rate"]
+            found = kept if isinstance(kept, Schedule) else LearningRate(kept, optimizer)
+        held: Held = found
+        return held
 
-    def __set__(self, optimizer: Optimizer, came: object) -> None:
+    def __set__(self, optimizer: Optimizer, came: float | Schedule) -> None:
         rate = came if isinstance(came, Schedule) else number("learning_rate", came, low=0.0)
         vars(optimizer)["learning_rate"] = rate
+
+
+if TYPE_CHECKING:
+
+    class Held(LearningRate):
+        """A rate, or a schedule. Which, no type checker can know."""
+
+        def __getattr__(self, name: str) -> Any: ...
+
+    RateLike = Rate
+else:  # who asks for the types of fields is told of no descriptor
+    RateLike = object

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -127,7 +127,7 @@ def u_ftrl(w: Numbers, g: Numbers, s: Sequence[Numbers], c: Sequence[Numbers]) -
     return (clipped - linear) / (c[1] * np.sqrt(total) + c[3]), (total, linear)
 
 
-UPDATES: dict[OptimizerCode, Callable[..., Any]] = {
+UPDATES: dict[OptimizerCode, Callable[..., tuple[Numbers, Sequence[Numbers]]]] = {
     OptimizerCode.SGD: u_sgd,
     OptimizerCode.MOMENTUM: u_momentum,
     OptimizerCode.NESTEROV: u_nesterov,

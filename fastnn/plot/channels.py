@@ -75,8 +75,7 @@ def filters(model: object, layer: object = None, ax: Axes | None = None, *, n: i
         ax.set_title(title)
         if tiles.shape[3] == 1:
             ax.figure.colorbar(image, ax=ax, label="weight", shrink=0.8)
-    made: Axes = ax
-    return made
+    return ax
 
 
 def _rows(kept: np.ndarray, title: str) -> tuple[np.ndarray, str]:
@@ -164,8 +163,7 @@ def feature_maps(
         ax.set_axis_off()
         ax.set_title(title + f"{maps.shape[0]} × {maps.shape[1]}")  # noqa: RUF001 (the sign for times)
         ax.figure.colorbar(drawn, ax=ax, label="activation", shrink=0.8)
-    found: Axes = ax
-    return found
+    return ax
 
 
 def _draw_maps(ax: Axes, tiles: np.ndarray, maps: np.ndarray) -> AxesImage:

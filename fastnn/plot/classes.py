@@ -63,8 +63,7 @@ def confusion_matrix(
     with style.drawing(ax, _figure_size(names)) as ax:
         _draw_cells(ax, cells, normalize)
         _name_sides(ax, names)
-    found: Axes = ax
-    return found
+    return ax
 
 
 def _check_two_classes(true: np.ndarray, prediction: object) -> None:

@@ -59,8 +59,7 @@ def named(graph: Graph, prefix: str = "") -> Mapping[str, Layer]:
 
 def kernel_of(layer: Layer) -> np.ndarray:
     """The kernel that moves over the input, as it is now."""
-    found: np.ndarray = layer.parameter("depthwise_kernel" if isinstance(layer, SeparableConv) else "kernel")
-    return found
+    return layer.parameter("depthwise_kernel" if isinstance(layer, SeparableConv) else "kernel")
 
 
 def pictures_of(layer: Layer, kernel: np.ndarray) -> np.ndarray:

@@ -34,7 +34,7 @@ class Curves:
     kept : index of the epoch whose weights the model has; None where nothing tells.
     """
 
-    def __init__(self, source: Any):
+    def __init__(self, source: object):
         self.epochs, self.columns = sources.columns(source)
         self.names = list(dict.fromkeys(name.removeprefix("val_") for name in self.columns))
         self.names = [name for name in self.names if name not in RATES]
@@ -99,8 +99,7 @@ def history(history: object, ax: Axes | None = None, *, metric: str | None = Non
     if ax is not None or metric is not None:
         with style.drawing(ax) as ax:
             _panel(ax, curves, name, logarithmic)
-        found: Axes = ax
-        return found
+        return ax
     with style.new_figure((5.2, 3.6)) as figure:
         return draw_panels(figure, curves, log)
 

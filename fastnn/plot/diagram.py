@@ -75,8 +75,7 @@ def network(model: object, ax: Axes | None = None, *, max_units: int = 12) -> Ax
         _draw_weights(ax, columns, [layer.kernel for layer in layers])
         _draw_units(ax, columns, style.size_in_points(ax)[1] / tallest)
         _write(ax, columns)
-    found: Axes = ax
-    return found
+    return ax
 
 
 def _column(texts: list[str], n_units: int, max_units: int) -> Column:

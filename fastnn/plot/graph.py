@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,8 +14,6 @@ from fastnn.models.summary import kind_of
 from fastnn.plot import style
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from matplotlib.axes import Axes
 
     from fastnn.layers.edges import Edge
@@ -34,7 +33,7 @@ class Box:
     colour: str = style.COLOURS[0]
 
 
-def graph(model: Any, ax: Axes | None = None, *, show_shapes: bool = True) -> Axes:
+def graph(model: object, ax: Axes | None = None, *, show_shapes: bool = True) -> Axes:
     """Draw a model's graph from its inputs, on top, to its outputs.
 
     Each box is a use of a layer, with its name, kind and the shape that it gives; a layer that is used twice has two.
@@ -81,8 +80,7 @@ def graph(model: Any, ax: Axes | None = None, *, show_shapes: bool = True) -> Ax
             _draw_arrows(ax, box, [boxes[i] for i in box.reads])
         for box in boxes:
             _draw_box(ax, box)
-    found: Axes = ax
-    return found
+    return ax
 
 
 def _boxes(model: Model, show_shapes: bool) -> list[Box]:

@@ -55,8 +55,7 @@ def weights(model: object, layer: int = 0, ax: Axes | None = None) -> Axes:
         ax.figure.colorbar(image, ax=ax, label="weight")
         style.whole_numbers(ax.xaxis, ax.yaxis)
         ax.set(xlabel=f"unit of {style.shown(layers[index].name, 24)}", ylabel="input")
-    found: Axes = ax
-    return found
+    return ax
 
 
 def first_layer_images(model: object, shape: object, n: int | None = None, ax: Axes | None = None) -> Axes:
@@ -103,8 +102,7 @@ def first_layer_images(model: object, shape: object, n: int | None = None, ax: A
         ax.set_title(f"{n} of {n_units} units" if n < n_units else f"{n} units")
         if shape[2] == 1:
             ax.figure.colorbar(image, ax=ax, label="weight", shrink=0.8)
-    found: Axes = ax
-    return found
+    return ax
 
 
 def mosaic(tiles: np.ndarray, n_columns: int) -> np.ndarray:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from fastnn._base.arguments import shown
 from fastnn._base.arrays import check_finite, numbers
+from fastnn._base.types import DataLike
 from fastnn.layers.parameter import check_shape
 
 
@@ -71,7 +71,7 @@ def _whole(name: str, array: np.ndarray, probabilities: bool) -> np.ndarray:
     )
 
 
-def _text_or_numbers(name: str, came: Any) -> np.ndarray:
+def _text_or_numbers(name: str, came: DataLike) -> np.ndarray:
     array = np.asarray(came) if np.ndim(came) else np.empty(0, object)
     if array.dtype.kind == "O" and array.size and all(isinstance(value, str) for value in array.flat):
         array = array.astype(str)
@@ -108,7 +108,7 @@ def names(classes: Sequence[object] | np.ndarray) -> list[str]:
     return [str(label) for label in classes]
 
 
-def class_names(given: Any, classes: np.ndarray) -> list[str]:
+def class_names(given: DataLike, classes: np.ndarray) -> list[str]:
     """What the classes are called: as the user says, or by their labels."""
     if given is None:
         return names(classes)

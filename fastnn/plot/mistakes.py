@@ -82,8 +82,7 @@ def misclassified(
         else:
             ax.set_axis_off()
             ax.text(0.5, 0.5, "nothing is wrong", ha="center", va="center", transform=ax.transAxes)
-    found: Axes = ax
-    return found
+    return ax
 
 
 def worst_first(votes: Votes, codes: np.ndarray) -> np.ndarray:

@@ -58,8 +58,7 @@ def phases(profile: object, ax: Axes | None = None) -> Axes:
         ax.invert_yaxis()
         ax.set_xlabel("milliseconds of a step" + (", all threads together" if profile.threads > 1 else ""))
         ax.legend(loc="lower right")
-    found: Axes = ax
-    return found
+    return ax
 
 
 def _bars(profile: Profile) -> tuple[list[str], dict[str, np.ndarray]]:

@@ -59,8 +59,7 @@ def residuals(target: ArrayLike, prediction: ArrayLike, ax: Axes | None = None) 
         ax.axhline(0.0, color="0.25", linewidth=1.0, zorder=3)
         ax.set_xlabel("prediction")
         ax.set_ylabel("target − prediction")  # noqa: RUF001 (the sign for minus)
-    found: Axes = ax
-    return found
+    return ax
 
 
 def _outputs(name: str, came: object) -> np.ndarray:
@@ -137,8 +136,7 @@ def calibration(target: object, probability: object, ax: Axes | None = None, *, 
             ax.plot(*bins(hit, column, n_bins), color=colour, marker=marker, label=name)
         ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel="predicted probability", ylabel="share that came true")
         style.legend(ax, outside=not two)
-    found: Axes = ax
-    return found
+    return ax
 
 
 def bins(hit: np.ndarray, probability: np.ndarray, n_bins: int) -> tuple[np.ndarray, np.ndarray]:

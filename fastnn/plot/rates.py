@@ -64,8 +64,7 @@ def learning_rate(source: object, steps: int | None = None, ax: Axes | None = No
         elif len(finite) and finite.min() >= 0:
             ax.set_ylim(bottom=0.0)
         label_axes(ax, "epoch" if over_epochs else "step", "learning rate")
-    found: Axes = ax
-    return found
+    return ax
 
 
 def _over_epochs(source: object, steps: int | None) -> tuple[np.ndarray, np.ndarray]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fastnn._base.arguments import integer
+from fastnn._base.types import DataLike
 from fastnn.plot import inputs, style
 from fastnn.plot.votes import Votes, vote
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
 
 MARGIN = 0.08  # of the points' range, left free on each side
 TINT = 0.5  # of a class's colour where the model is certain; points in full colour stand out from it
@@ -67,8 +69,7 @@ def decision_regions(model: object, x: object, y: object, ax: Axes | None = None
         _draw_regions(ax, votes, sides, grid)
         _draw_points(ax, points, codes, votes.classes)
         ax.set(xlim=sides[0][[0, -1]], ylim=sides[1][[0, -1]], xlabel=across, ylabel=up)
-    found: Axes = ax
-    return found
+    return ax
 
 
 def _edges(column: np.ndarray, resolution: int) -> np.ndarray:
@@ -78,7 +79,7 @@ def _edges(column: np.ndarray, resolution: int) -> np.ndarray:
     return np.linspace(low - margin, high + margin, resolution + 1)
 
 
-def _like(x: Any, grid: np.ndarray) -> object:
+def _like(x: DataLike, grid: np.ndarray) -> object:
     """The grid as the frame that ``x`` is: scikit-learn's estimators warn when column names go missing."""
     return type(x)(grid, columns=x.columns) if hasattr(x, "iloc") and hasattr(x, "columns") else grid
 

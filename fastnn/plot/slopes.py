@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fastnn._base.arguments import integer
 from fastnn._base.arrays import numbers
+from fastnn._base.types import DataLike
 from fastnn.models.model import Model
 from fastnn.plot import inputs, sources, style
 from fastnn.plot.sheet import Sheet, shaded
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
 
 MOST = 16
 FAINT = "#EFF5FA"  # for no slope, so that the map's edge is seen on white
@@ -89,8 +91,7 @@ def saliency(
         _draw(ax, plan, shaded(chosen.reshape(-1, *sizes)), maps.reshape(-1, *sizes).max(axis=3))
         if count < len(rows):
             ax.set_title(f"{count} of {len(rows)} images")
-    found: Axes = ax
-    return found
+    return ax
 
 
 def _caption(name: str, value: float) -> str:
@@ -107,7 +108,7 @@ def _classes(model: object, network: Model) -> np.ndarray:
     return np.asarray(known) if known is not None and len(known) == shapes[0][0] else np.arange(shapes[0][0])
 
 
-def _columns(targets: Any, n: int, classes: np.ndarray) -> np.ndarray:
+def _columns(targets: DataLike, n: int, classes: np.ndarray) -> np.ndarray:
     """The output that each image's class is."""
     wanted = inputs.labels("targets", np.full(n, targets) if np.ndim(targets) == 0 else targets)
     if len(wanted) != n:

@@ -6,6 +6,7 @@ are drawn too and neither package is imported here.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from fastnn._base.arguments import shown
 from fastnn._base.arrays import check_finite
+from fastnn._base.types import AnyLayer
 from fastnn.models.model import Model
 
 LARGEST = 1e150  # what is beyond counts as infinite: ranges of an axis would overflow
@@ -129,7 +131,7 @@ def _of_sequential(model: Model) -> list[Dense]:
     _check_built(model)
     kernels = dict(zip(model.weight_names(), model.get_weights(), strict=True))
     found: list[Dense] = []
-    layers: tuple[Any, ...] = model.layout.layers
+    layers: Sequence[AnyLayer] = model.layout.layers
     for index, layer in enumerate(layers):
         kind, kernel = type(layer).__name__, kernels.get(f"{index}.kernel")
         if kernel is None:
@@ -143,7 +145,7 @@ def _of_sequential(model: Model) -> list[Dense]:
     return found
 
 
-def _add_note(found: list[Dense], layer: Any, kind: str) -> None:
+def _add_note(found: list[Dense], layer: AnyLayer, kind: str) -> None:
     """Tell of a layer without a kernel at the layer before it."""
     if not found or kind in ("Input", "Flatten", "Reshape"):
         return

@@ -40,7 +40,7 @@ class Schedule:
         self.name = name or type(self).__name__
         self.check()
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         own: object = self  # of which some are dataclasses
         if is_dataclass(own) and name[0] != "_" and name != "name" and not hasattr(self, name):
             known = [f.name for f in fields(own)]
@@ -63,7 +63,7 @@ class Schedule:
         what = f"the rate of {type(self).__name__}"
         return np.array([number(what, self(int(step)), low=0.0) for step in steps], np.float64)
 
-    def get_state(self) -> Any:
+    def get_state(self) -> object:
         """What a checkpoint keeps beside the arguments; of a schedule of your own that remembers something, that."""
         return None
 

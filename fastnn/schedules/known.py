@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from fastnn import schedules
 from fastnn._base import lazy
 from fastnn._base.arguments import lookup
+from fastnn._base.types import Config
 from fastnn.schedules.base import Schedule
 
 _CLASSES = (
@@ -17,7 +17,7 @@ _CLASSES = (
 SCHEDULES: Mapping[str, type[Schedule]] = lazy.table(schedules.__name__, {name: name for name in _CLASSES})
 
 
-def schedule_from_config(stored: dict[str, Any]) -> Schedule:
+def schedule_from_config(stored: Config) -> Schedule:
     """The schedule that :meth:`Schedule.config` described, or Keras: ``{"class_name": ..., "config": {...}}``.
 
     Parameters

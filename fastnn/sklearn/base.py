@@ -118,7 +118,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
             return Solver(self, data, task)
         return Stochastic(self, data, held_out, incremental, task)
 
-    def _validate(self, X: DataLike, y: DataLike, reset: bool) -> tuple[Any, Any]:
+    def _validate(self, X: DataLike, y: DataLike, reset: bool) -> tuple[object, object]:
         rules = {"accept_sparse": "csr", "multi_output": True, "y_numeric": is_regressor(self), **self._axes()}
         X, y = validate_data(
             self, plain("X", X), plain("y", y, dates=not is_regressor(self)), dtype=self._dtypes(), reset=reset, **rules

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 import numpy as np
 from sklearn.base import ClassifierMixin
@@ -13,7 +14,7 @@ from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_targ
 
 from fastnn import losses
 from fastnn._base.foreign import plain
-from fastnn._base.types import DataLike, DtypeLike
+from fastnn._base.types import ClassWeights, DataLike, DtypeLike
 from fastnn.activations.names import ActivationName
 from fastnn.optimizers.names import SolverName
 from fastnn.sklearn import parameters
@@ -23,7 +24,6 @@ from fastnn.sklearn.networks import Output
 from fastnn.sklearn.typed import Random, fit_context, if_stochastic
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
     from os import PathLike
 
     from fastnn.activations import Activation
@@ -120,7 +120,7 @@ n_outputs_, out_activation_, n_features_in_, feature_names_in_ : as in scikit-le
         n_iter_no_change: float = 10,
         max_fun: int = 15000,
         dropout: float | Sequence[float] = 0.0,
-        class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
+        class_weight: ClassWeights | Literal["balanced"] = None,
         loss: Literal["log_loss", "focal"] = "log_loss",
         gamma: float = 2.0,
         layers: Sequence[Layer] | None = None,

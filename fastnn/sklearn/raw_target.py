@@ -35,7 +35,7 @@ def class_codes(y: DataLike) -> tuple[np.ndarray, np.ndarray]:
     return classes, codes
 
 
-def _as_said(y: DataLike) -> Any:
+def _as_said(y: DataLike) -> object:
     """Labels of pandas in their own type, where scikit-learn would make floats of whole numbers and truth."""
     series = y.iloc[:, 0] if hasattr(y, "iloc") and np.shape(y)[1:] == (1,) else y
     dtype: Any = getattr(series, "dtype", None)

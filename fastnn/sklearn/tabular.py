@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal, Self
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 from sklearn.base import ClassifierMixin, RegressorMixin
@@ -11,6 +11,7 @@ from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
+from fastnn._base.types import ClassWeights, DataLike
 from fastnn.sklearn.raw_rows import raw_table
 from fastnn.sklearn.raw_target import class_codes, quantities
 from fastnn.sklearn.tabular_files import InFiles
@@ -24,8 +25,6 @@ from fastnn.tabular.report import report_of
 from fastnn.tabular.report.balance import imbalance
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from sklearn.utils import Tags
 
     from fastnn.sklearn.typed import Random
@@ -101,7 +100,7 @@ class _Tabular(InFiles):
         assert isinstance(features, TableFeatures)
         return features
 
-    def _outputs(self, X: object) -> np.ndarray:
+    def _outputs(self, X: DataLike) -> np.ndarray:
         """What the model says of rows, ``(n, n_out)``."""
         check_is_fitted(self)
         found: np.ndarray = self.model_.predict(
@@ -168,7 +167,7 @@ class TabularClassifier(ClassifierMixin, _Tabular):
         n_threads: int | None = None,
         backend: str | None = None,
         choice: Choice | None = None,
-        class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
+        class_weight: ClassWeights | Literal["balanced"] = None,
     ) -> None:
         super().__init__(
             preset,
@@ -181,7 +180,13 @@ class TabularClassifier(ClassifierMixin, _Tabular):
         self.class_weight = class_weight
 
     def fit(
-        self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None, executor: ExecutorLike | None = None
+        self,
+        X: DataLike,
+        y: DataLike,
+        sample_weight: DataLike = None,
+        *,
+        groups: DataLike = None,
+        executor: ExecutorLike | None = None,
     ) -> Self:
         """Train.
 
@@ -211,7 +216,7 @@ class TabularClassifier(ClassifierMixin, _Tabular):
             )
         return self._fit(X, column, Classes("target", labels), weight, groups, executor, by_class)
 
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: DataLike) -> np.ndarray:
         """The most probable class of each row, ``(n,)``.
 
         Parameters
@@ -220,7 +225,7 @@ class TabularClassifier(ClassifierMixin, _Tabular):
         """
         return self._decode(self._outputs(X))
 
-    def predict_proba(self, X: Any) -> np.ndarray:
+    def predict_proba(self, X: DataLike) -> np.ndarray:
         """Probability of each class, ``(n, n_classes)``, in the order of ``classes_``.
 
         Parameters
@@ -257,7 +262,13 @@ class TabularRegressor(RegressorMixin, _Tabular):
     _predicts = Quantity
 
     def fit(
-        self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None, executor: ExecutorLike | None = None
+        self,
+        X: DataLike,
+        y: DataLike,
+        sample_weight: DataLike = None,
+        *,
+        groups: DataLike = None,
+        executor: ExecutorLike | None = None,
     ) -> Self:
         """Train; ``y`` are numbers ``(n,)``, all else is as in :meth:`TabularClassifier.fit`.
 
@@ -268,7 +279,7 @@ class TabularRegressor(RegressorMixin, _Tabular):
         column = Numbers(quantities(y))
         return self._fit(X, column, fit_quantity("target", column, limited=True), sample_weight, groups, executor)
 
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: DataLike) -> np.ndarray:
         """The predicted number of each row, ``(n,)``.
 
         Parameters

@@ -45,5 +45,4 @@ class Epochs:
         """What makes a copy of the estimator predict as if the fit had stopped here."""
         model = copy.copy(self.estimator.model_)
         model.__setstate__(model.__getstate__())  # parameters of its own
-        found: dict[str, object] = self.estimator._of_model(model)
-        return found
+        return self.estimator._of_model(model)

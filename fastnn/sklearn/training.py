@@ -7,6 +7,7 @@ native call; a hook at epochs is added only for what has to be done there (score
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,11 +23,10 @@ from fastnn.errors import DivergenceError
 from fastnn.models import checkpoints
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import numpy as np
 
     from fastnn._base.sparse import AnyRows
+    from fastnn.callbacks.base import State
     from fastnn.sklearn import tasks
     from fastnn.sklearn.base import BaseMLP
 
@@ -71,8 +71,7 @@ class Stochastic:
         size = self._batch_size()
         arguments = check_arguments(size, epochs, 0, callbacks, bool(est.shuffle), 0, est.time_limit, est.backend)
         request = None if self.incremental else self._request()
-        found: Fit = est.model_.going_on((self.data, None), arguments, request, checkpoints.find(request), self._stop())
-        return found
+        return est.model_.going_on((self.data, None), arguments, request, checkpoints.find(request), self._stop())
 
     def _request(self) -> checkpoints.Request | None:
         """The checkpoints that the estimator asks for."""
@@ -224,17 +223,17 @@ class Epochs(Callback):
     def __init__(self, training: Stochastic) -> None:
         self.training = training
 
-    def get_state(self) -> dict[str, Any]:
+    def get_state(self) -> State:
         """What the estimator has learned so far beside its model."""
         return {name: getattr(self.training.estimator, name, None) for name in RECORDS}
 
-    def set_state(self, state: dict[str, Any]) -> None:
+    def set_state(self, state: State) -> None:
         if state.keys() != set(RECORDS):
             raise ValueError(f"the checkpoint is none of an estimator: it has {', '.join(state) or 'nothing'}")
         for name, value in state.items():
             setattr(self.training.estimator, name, value)
 
-    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         if self.training.task is not None:
             self.training.task.epoch_begin()
 

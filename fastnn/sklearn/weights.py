@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from numbers import Number
-from typing import Any
 
 import numpy as np
 from sklearn.utils.validation import _check_sample_weight
@@ -24,7 +23,7 @@ def weighing(rows: Rows, weight: np.ndarray | None) -> Rows:
 
 def weighted(
     X: DataLike, y: np.ndarray, weight: np.ndarray | None, by_class: np.ndarray | None
-) -> tuple[Any, np.ndarray, np.ndarray | None]:
+) -> tuple[object, np.ndarray, np.ndarray | None]:
     """Rows that train, with both weights as one."""
     if by_class is not None:
         weight = (by_class if weight is None else weight * by_class).astype(X.dtype)
@@ -32,7 +31,7 @@ def weighted(
     return X, y, weight
 
 
-def checked_weights(name: str, came: Any, X: DataLike) -> np.ndarray | None:
+def checked_weights(name: str, came: object, X: DataLike) -> np.ndarray | None:
     """Weights of samples as an array of the rows' dtype, ``(n,)``; a number is that of each row.
 
     Raises

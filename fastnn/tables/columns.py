@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -72,8 +71,8 @@ class NumberFeature:
 class Categories:
     """What encodings of categories share: ``name`` of the column and its known ``values``."""
 
-    name: Any
-    values: Any
+    name: str
+    values: Sequence[object]
     as_text = True
 
     def __repr__(self) -> str:

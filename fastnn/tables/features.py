@@ -17,7 +17,7 @@ import numpy as np
 from fastnn._base.arguments import nearest, shown, unknown_name
 from fastnn._base.reprs import counted
 from fastnn._base.stored import kind_and_fields
-from fastnn._base.types import Config
+from fastnn._base.types import Config, DataLike
 from fastnn.tables.columns import CategoryFeature, CodeFeature, NumberFeature
 from fastnn.tables.dates import DateFeature
 from fastnn.tables.numerals import number
@@ -181,7 +181,7 @@ class Pixels:
         if not self.shape or min(self.shape) < 1:
             raise ValueError(f"images have sizes of at least 1, got {shown(self.shape)}")
 
-    def encode(self, images: Any) -> np.ndarray:
+    def encode(self, images: DataLike) -> np.ndarray:
         """Rows for the network, ``(n, width)`` float32, from uint8 ``(n, *shape)``."""
         if isinstance(images, Table):
             raise ValueError(f"{images.source} is a table; the model was trained on images of shape {self.shape}")

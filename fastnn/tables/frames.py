@@ -16,6 +16,7 @@ import numpy as np
 
 from fastnn._base.arguments import shown
 from fastnn._base.foreign import as_array, check_mask
+from fastnn._base.types import DataLike
 from fastnn.tables.iso import DAY, SECOND
 from fastnn.tables.numerals import EXACT
 from fastnn.tables.objects import array_of_objects, plain_texts, written
@@ -24,6 +25,7 @@ from fastnn.tables.table import Column, Numbers, Table, Text, coded, listed, set
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
 
 UNKNOWN = Reading()
 UNITS = (("D", DAY), ("s", SECOND), ("ms", 1000), ("us", 1))
@@ -137,7 +139,7 @@ def column_of(name: str, came: object, how: Reading) -> Column:
     return _of_values(name, array, how)
 
 
-def _category(came: Any) -> tuple[np.ndarray, Sequence[object]] | None:
+def _category(came: DataLike) -> tuple[np.ndarray, Sequence[object]] | None:
     """Codes and values of a column that is said to hold categories; None of any other."""
     dtype: object = getattr(came, "dtype", None)
     if hasattr(dtype, "categories") and hasattr(came, "cat") and hasattr(came.cat, "codes"):  # pandas
@@ -151,7 +153,7 @@ def _category(came: Any) -> tuple[np.ndarray, Sequence[object]] | None:
     return coded(["" if value is None else written(value) for value in values])
 
 
-def _as_numpy(name: str, came: Any) -> tuple[np.ndarray, str]:
+def _as_numpy(name: str, came: DataLike) -> tuple[np.ndarray, str]:
     """A column as NumPy has it, and the zone of its times as it is written behind them."""
     dtype: Any = getattr(came, "dtype", None)
     if hasattr(came, "type") and hasattr(came, "null_count"):

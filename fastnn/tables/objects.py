@@ -90,7 +90,7 @@ def _float(value: Any) -> float:
         return math.inf
 
 
-def _check_single(name: str, held: list[object], kinds: set[type]) -> None:
+def _check_single(name: str, held: list[Any], kinds: set[type]) -> None:
     wrong = {
         kind
         for kind in kinds

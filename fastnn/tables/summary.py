@@ -16,13 +16,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fastnn._base.arguments import integer, number
 from fastnn._base.reprs import counted, cut
 from fastnn._base.stored import check_types, kind_and_fields, parse
+from fastnn._base.types import Stored
 from fastnn.tables.iso import DAY, NoTime, read_iso
 from fastnn.tables.numerals import EXACT
 from fastnn.tables.table import Column, Numbers, Table, Text
@@ -213,7 +214,7 @@ def _check_counts(
         raise ValueError(f"{name!r} counts {there} of {rows} rows")
 
 
-def _made(stored: Mapping[str, Any]) -> Summary:
+def _made(stored: Mapping[str, Stored]) -> Summary:
     columns = [_column(column) for column in stored["columns"]]
     predictions = None if stored["predictions"] is None else _column(stored["predictions"])
     unread = stored.keys() - {"version", "columns", "predictions"}
@@ -225,10 +226,9 @@ def _made(stored: Mapping[str, Any]) -> Summary:
     return found
 
 
-def _column(stored: Mapping[str, Any]) -> ColumnSummary:
+def _column(stored: Mapping[str, Stored]) -> ColumnSummary:
     kinds: dict[str, type[ColumnSummary]] = {
         "NumberSummary": NumberSummary,
         "CategorySummary": CategorySummary,
     }
-    found: ColumnSummary = kinds[stored["kind"]](**{key: value for key, value in stored.items() if key != "kind"})
-    return found
+    return kinds[stored["kind"]](**{key: value for key, value in stored.items() if key != "kind"})

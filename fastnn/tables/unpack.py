@@ -116,7 +116,7 @@ class _Xz(io.RawIOBase):
                 return part
 
 
-def _zstd(name: str, data: bytes) -> Any:
+def _zstd(name: str, data: bytes) -> object:
     try:
         from compression import zstd  # Python 3.14
 

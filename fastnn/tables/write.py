@@ -152,7 +152,7 @@ def _excel(path: str, columns: Mapping[str, Values]) -> bytes:
     book = writer.Workbook(write_only=True)
     sheet = book.create_sheet("predictions")
 
-    def cell(value: Any) -> Any:
+    def cell(value: Any) -> object:
         if not isinstance(value, str) or not value.startswith("="):
             return None if value != value else value
         text = WriteOnlyCell(sheet, value)
@@ -170,5 +170,5 @@ def _excel(path: str, columns: Mapping[str, Values]) -> bytes:
     return out.getvalue()
 
 
-def _plain(values: Values) -> list[Any]:
+def _plain(values: Values) -> list[object]:
     return [float(text) for text in _shortest(values)] if getattr(values, "dtype", None) == np.float32 else list(values)

@@ -81,8 +81,7 @@ def _standardised(y: np.ndarray, classes: bool, count: np.ndarray) -> np.ndarray
     columns = (y[:, None] == np.unique(y)) if classes else y[:, None]
     centered = columns - np.average(columns, axis=0, weights=count)
     spread = np.sqrt(np.average(centered**2, axis=0, weights=count))
-    made: np.ndarray = centered[:, spread > 0] / spread[spread > 0]
-    return made
+    return centered[:, spread > 0] / spread[spread > 0]
 
 
 def _relevance(x: np.ndarray, target: np.ndarray, count: np.ndarray) -> float:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fastnn._workers import pools
 from fastnn._workers.parcel import Parcel
@@ -86,7 +86,7 @@ class Team:
         try:
             tasks = [packed((trained, (i,)), lent=True) for i in range(len(members))]
 
-            def ended(i: int, found: dict[str, Any]) -> None:
+            def ended(i: int, found: dict[str, object]) -> None:
                 vars(members[i]).update(found)
                 if tell and found["seconds"]:
                     tell(members[i])
@@ -107,7 +107,7 @@ def _ends_at(deadline: float | None) -> float | None:
     return None if deadline is None else time.time() + deadline - time.monotonic()
 
 
-def trained(bag: Bag, told: tuple[list[Member], bool, int, float | None], i: int) -> dict[str, Any]:
+def trained(bag: Bag, told: tuple[list[Member], bool, int, float | None], i: int) -> dict[str, object]:
     """In a worker: what a member learned."""
     members, searching, n_at_once, end = told
     deadline = None if end is None else time.monotonic() + end - time.time()

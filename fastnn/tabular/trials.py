@@ -40,7 +40,7 @@ class Trial:
     settings: Settings
     share: float = 0.0
 
-    def row(self) -> dict[str, Any]:
+    def row(self) -> dict[str, object]:
         """As a flat dict, the settings' fields among the others."""
         flat = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "settings"}
         return {**flat, **asdict(self.settings), "hidden": "-".join(map(str, self.settings.hidden))}
@@ -104,7 +104,7 @@ def read_trials(path: StrPath, run: str) -> list[Trial]:
     return found
 
 
-def _trial(row: dict[str, Any]) -> Trial:
+def _trial(row: dict[str, object]) -> Trial:
     def read(kind: str, value: Any) -> Any:
         if kind == "int | None":
             return int(value) if value not in (None, "") else None

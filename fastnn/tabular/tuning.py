@@ -77,7 +77,7 @@ def tune(
     task: str | None = None,
     sampler: SamplerName = "random",
     epochs: int | None = None,
-    resume: StrPath | None = None,
+    resume: Any = None,
     trials_out: StrPath | None = None,
     n_threads: int | None = None,
     backend: str | None = None,

@@ -10,7 +10,7 @@ import base64
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from fastnn._plan.passes import last_activation
 from fastnn.watch.curves import finite
 
 if TYPE_CHECKING:
-    from fastnn._base.types import Numbers
+    from fastnn._base.types import DataLike, Numbers
     from fastnn.models.model import Model
 
 POINTS = 400  # rows drawn, chosen by chance
@@ -49,8 +49,8 @@ class Plane:
     ('age', 'height')
     """
 
-    x: Any
-    y: Any
+    x: DataLike
+    y: DataLike
     columns: Sequence[str] = ("input 1", "input 2")
     labels: Sequence[object] | None = None
     target: str = "output"

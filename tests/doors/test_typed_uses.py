@@ -10,10 +10,10 @@ import typed_uses
 
 import fastnn
 
-SHORT = ("training", "prediction", "own_loop", "graphs", "own_definitions", "names", "backends")
+SHORT = ("training", "prediction", "own_loop", "graphs", "own_definitions", "names", "arguments", "own_classes")
 
 
-@pytest.mark.parametrize("name", SHORT)
+@pytest.mark.parametrize("name", [*SHORT, "backends"])
 def test_programs_give_what_types_say(name):
     getattr(typed_uses, name)()
 

@@ -11,16 +11,9 @@ import fastnn
 ROOT = Path(fastnn.__file__).parent
 OWN = {"model", "layer", "plan", "memory", "node", "edge", "state", "backend"}
 HANDED_IN = {  # files, or rooms, and the names that may be anything there
-    "callbacks": {"model"},  # users read whatever their model has
     "schedules": {"state"},  # users keep whatever they like in schedules of their own
-    "plot": {"layer", "model"},  # models of ours, and estimators of anybody's
-    "interop": {"layer", "model", "node"},  # classes of libraries without types
-    "layers/wrapping.py": {"layer"},  # a layer, or its configuration
-    "layers/quantized.py": {"layer"},  # a layer of several kinds, by whose attributes it goes
-    "watch/show.py": {"model"},  # with the history that a model has only once it was in a fit
+    "plot": {"model"},  # models of ours, and estimators of anybody's
     "_engine/standing.py": {"model"},  # whom callbacks are told of; the engine does not know models
-    "models/folding.py": {"model"},  # yet to be named
-    "models/quantizing.py": {"layer"},
     "interop/c/simulate.py": {"memory"},  # a memory, of which exports know the vectors alone
 }
 

@@ -11,8 +11,8 @@ from typing import assert_type
 import numpy as np
 
 import fastnn
-from fastnn import Input, Model, Sequential, activations, initializers, layers, losses, metrics, optimizers
-from fastnn.callbacks import EarlyStopping, History
+from fastnn import Input, Model, Sequential, activations, constraints, initializers, layers, losses, metrics, optimizers
+from fastnn.callbacks import Callback, EarlyStopping, History
 from fastnn.initializers import Initializer
 from fastnn.layers import Dense, Edge, Layer
 from fastnn.models import Gradients
@@ -112,6 +112,95 @@ def names() -> None:
     EarlyStopping(monitor="loss", mode="min")
 
 
+def arguments() -> None:
+    """What is given is told apart from what the attribute is then."""
+    x = assert_type(Input((4, 6, 1), name="image", dtype="float32"), Edge)
+    assert Input(batch_shape=(None, 3)).shape == (None, 3)
+    assert_type(layers.add([x, x], name="twice", trainable=False), Edge)
+    assert_type(layers.concatenate([x, x], axis=-1, dtype="float32"), Edge)
+    assert assert_type(layers.UpSampling2D(2).size, tuple[int, ...]) == (2, 2)
+    assert assert_type(layers.LayerNormalization([-2, -1]).axis, int | tuple[int, ...]) == (-2, -1)
+    assert assert_type(layers.RandomRotation((0, 0.5)).factor, float | tuple[float, float]) == (0, 0.5)
+    assert assert_type(layers.Dropout(0.1, noise_shape=[None, 1]).noise_shape, tuple[int | None, ...] | None) == (
+        None,
+        1,
+    )
+    known = layers.Normalization(axis=None, mean=0.5, variance=np.ones(1))
+    assert assert_type(known.mean, tuple[float, ...] | None) == (0.5,)
+    both = layers.Bidirectional(layers.GRU(3, return_sequences=True))
+    assert both.layer.units == 3
+    assert isinstance(assert_type(layers.TimeDistributed(Dense(2)).layer, Layer), Dense)
+    y, state = layers.GRU(3, return_state=True)(Input((4, 2)))
+    assert (y.shape, state.shape) == ((None, 3), (None, 3))
+    assert assert_type(metrics.AUC().name, str) == "auc"
+    assert_type(metrics.mean_absolute_error([[1.0]], [[3.0]]), np.ndarray)
+    assert constraints.MaxNorm(2, axis=[0, 1]).axis == (0, 1)
+    adam = optimizers.Adam(optimizers.schedules.CosineDecay(0.1, 10))
+    adam.learning_rate = 0.5
+    adam.learning_rate.assign(0.25 * adam.learning_rate)
+    assert float(adam.learning_rate) == 0.125
+    model = network()
+    model.trainable = True
+    assert (
+        model.predictor(precision="bfloat16")(X).shape
+        == model.predictor(fold=True)(X, out=np.empty((12, 1), "f4")).shape
+    )
+
+
+def own_classes() -> None:
+    class Scale(Layer):
+        def __init__(self, start: float = 1.0, name: str | None = None):
+            super().__init__(name=name, dtype="float32")
+            self.start = start
+
+        def build(self, input_shape: tuple[int, ...]) -> None:
+            begin = initializers.Constant(self.start)
+            self.scale = self.add_weight(
+                shape=input_shape[-1:], initializer=begin, regularizer="l2", constraint="non_neg"
+            )
+
+        def call(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+            self.x = x
+            found: np.ndarray = x * self.scale
+            return found
+
+        def backward(self, dy: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+            return dy * self.scale, [(dy * self.x).sum(axis=0)]
+
+    class Rates(Callback):
+        def set_model(self, model: Model) -> None:
+            super().set_model(model)
+            self.seen = [float(model.optimizer.learning_rate)]
+
+        def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+            assert_type(self.model, Model)
+            self.model.optimizer.learning_rate.assign(0.1 / (1 + epoch))
+            self.seen.append(float(self.model.optimizer.learning_rate))
+
+    class Largest(metrics.Metric):
+        def __init__(self, name: str = "largest"):
+            super().__init__(name=name)
+            self.largest = self.add_variable(())
+
+        def update_state(self, y_true: np.ndarray, y_pred: np.ndarray, sample_weight: np.ndarray | None = None) -> None:
+            self.largest.assign(max(self.largest, np.abs(y_true - y_pred).max()))
+
+        def result(self) -> float:
+            return float(self.largest)
+
+    class Quartic(losses.Loss):
+        def call(self, y_true: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
+            found: np.ndarray = ((y_pred - y_true) ** 4).mean(axis=-1)
+            return found
+
+    model = Sequential([Input((2,)), Scale(2.0, name="scale"), Dense(1)])
+    model.compile("sgd", Quartic(), metrics=[Largest()])
+    rates = Rates()
+    history = model.fit(X, Y[:, None], epochs=2, verbose=0, callbacks=[rates])
+    assert list(history.history) == ["loss", "largest"]
+    assert rates.seen == [0.01, 0.1, 0.05]
+
+
 def slips() -> None:
     """Each is an error of types, or the comment on its line would be one; no program runs this."""
     Dense(4, "rleu")  # type: ignore[arg-type]
@@ -143,6 +232,24 @@ def slips() -> None:
     metrics.F1Score("makro")  # type: ignore[arg-type]
     optimizers.Adam(form="torch")  # type: ignore[arg-type]
     EarlyStopping(mode="maximum")  # type: ignore[arg-type]
+    layers.add([Input((2,)), Input((2,))], nmae="sum")  # type: ignore[call-arg]
+    Input("4")  # type: ignore[arg-type]
+    layers.UpSampling2D("2")  # type: ignore[arg-type]
+    layers.LayerNormalization(axis="last")  # type: ignore[arg-type]
+    layers.Normalization(axis="last")  # type: ignore[arg-type]
+    layers.RandomTranslation("0.1", 0.1)  # type: ignore[arg-type]
+    layers.Bidirectional(3)  # type: ignore[arg-type]
+    layers.Dot("last")  # type: ignore[arg-type]
+    Dense(1, input_dim="2")  # type: ignore[arg-type]
+    Dense(1).trainable = "no"  # type: ignore[assignment]
+    model.name = 3  # type: ignore[assignment]
+    metrics.AUC(name=3)  # type: ignore[arg-type]
+    metrics.mean_absolute_error(Y, None)  # type: ignore[arg-type]
+    optimizers.Adam(learning_rate="fast")  # type: ignore[arg-type]
+    optimizers.Adam().learning_rate = "fast"  # type: ignore[assignment]
+    constraints.MaxNorm(2, axis="rows")  # type: ignore[arg-type]
+    model.predictor(precision="int4")  # type: ignore[arg-type]
+    model.predictor().steps(X)  # type: ignore[attr-defined]
 
 
 def estimators() -> None:
@@ -152,6 +259,8 @@ def estimators() -> None:
     classifier = assert_type(classifier.fit(X, Y > 0), MLPClassifier)
     assert isinstance(assert_type(classifier.predict_proba(X), np.ndarray), np.ndarray)
     assert isinstance(assert_type(classifier.score(X, Y > 0), float), float)
+    by_class: dict[int, float] = {0: 1.0, 1: 2.0}
+    MLPClassifier(4, class_weight=by_class, max_iter=3).fit(X, Y > 0)
     regressor = MLPRegressor(loss="huber", hidden_layer_sizes=4, max_iter=3).fit(X, Y)
     assert isinstance(assert_type(regressor.predict(X), np.ndarray), np.ndarray)
 

@@ -16,7 +16,7 @@ import hashlib
 import sys
 import threading
 import weakref
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -228,11 +228,11 @@ class _Compiled:
         self.number, self.digest = typeof(dtype.type(0)), _digest()
         self.execute = self._entry(_signature(dtype))
         self.kernels = np.zeros(ops.SIZE, np.int64)
-        self.held: list[Any] = []  # owners of the addresses
+        self.held: list[object] = []  # owners of the addresses
         self.compiling = threading.RLock()
         self.prepared: dict[int, weakref.ref[Plan]] = {}  # plans by id
 
-    def _entry(self, signature: tuple[object, ...]) -> Any:
+    def _entry(self, signature: tuple[object, ...]) -> Callable[..., float]:
         named = table.renamed(execute, f"execute_{self.digest}")
         dispatcher = table.cached(lambda **more: njit(**OPTIONS, **more)(named))
         with uncollected():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from fastnn.activations import Activation
     from fastnn.layers import Edge
+    from fastnn.layers.edges import Made
 
 POSITIVE = ("relu", "sigmoid", "hard_sigmoid", "softmax", "softplus", "exponential", "relu6", "squareplus")
 
@@ -95,7 +96,7 @@ class Computing(Windowing):
             slope = slope.reshape(-1, *(1,) * (x.rank - 2))
         return self._by_array(x, slope, name, self._slopes)
 
-    def _slopes(self, edge: Edge, numbers: np.ndarray, whole: bool, name: str | None) -> Any:
+    def _slopes(self, edge: Edge, numbers: np.ndarray, whole: bool, name: str | None) -> Made:
         rank = len(edge.shape) - 1
         if whole or rank == 1:
             return self.layer("PReLU", weights=[numbers.reshape(edge.shape[1:])], name=name)(edge)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -49,8 +48,7 @@ class Framing(Joining):
                 factors = tuple(count if i == axis else 1 for i in range(rank))
                 strip = self.layer(f"UpSampling{rank}D", factors if rank == 2 else factors[0])(line)
                 parts.insert(at, strip) if at == 0 else parts.append(strip)
-        found: Edge = Concatenate(axis=1 + axis)(parts)
-        return found
+        return Concatenate(axis=1 + axis)(parts)
 
     def _cropped(self, edge: Edge, cut: Sides) -> Edge:
         if all(side == (0, 0) for side in cut):
@@ -85,10 +83,14 @@ def more_behind(edge: Edge, size: Sequence[int], strides: Sequence[int], pads: S
 
 
 def usual(
-    rank: int, strides: Sequence[int] | None, dilations: Sequence[int] | None, pads: Any
+    rank: int, strides: Sequence[int] | None, dilations: Sequence[int] | None, pads: Sides | None
 ) -> tuple[tuple[int, ...], tuple[int, ...], list[tuple[int, int]]]:
     ones = (1,) * rank
-    return tuple(strides or ones), tuple(dilations or ones), [tuple(side) for side in pads or [(0, 0)] * rank]
+    return (
+        tuple(strides or ones),
+        tuple(dilations or ones),
+        [(before, behind) for before, behind in pads or [(0, 0)] * rank],
+    )
 
 
 def named(edge: Edge, windows: Windows, pads: Sides) -> str | None:

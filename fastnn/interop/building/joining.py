@@ -177,15 +177,13 @@ class Joining(Moving):
             made: Edge = self.layer("Scale", weights=[numbers], name=name)(edge)
             return made
         flat = Reshape((numbers.size,))(edge)
-        found: Edge = Reshape(edge.shape[1:])(self.layer("Scale", weights=[numbers], name=name)(flat))
-        return found
+        return Reshape(edge.shape[1:])(self.layer("Scale", weights=[numbers], name=name)(flat))
 
     def _offsets(self, edge: Edge, numbers: np.ndarray, whole: bool, name: str | None) -> Edge:
         if whole:
             steps = edge.sizes[0]
             place = self.layer("PositionEmbedding", steps, weights=[numbers.reshape(steps, -1)], name=name)(edge)
-            made: Edge = Add()([edge, place])
-            return made
+            return Add()([edge, place])
         found: Edge = self.layer("Normalization", weights=[-numbers, np.ones_like(numbers)], name=name)(edge)
         return found
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from fastnn.layers import Edge
+    from fastnn.layers.edges import Made
 
 MOST_UNIT = 4096  # numbers of queries, keys or values that are projected by unit matrices
 
@@ -57,7 +58,7 @@ class Remembering(Computing):
         starts: Sequence[Value] | None = None,
         backwards: bool = False,
         name: str | None = None,
-        **how: Any,
+        **how: object,
     ) -> tuple[Value, list[Value]]:
         """A recurrent layer over ``(batch, steps, features)``.
 
@@ -100,11 +101,11 @@ class Remembering(Computing):
         self,
         kind: str,
         units: int,
-        told: dict[str, Any],
+        told: dict[str, object],
         directions: Sequence[Sequence[np.ndarray]],
         edge: Edge,
         states: list[Edge],
-    ) -> Any:
+    ) -> object:
         """The outputs of a layer that goes backwards, each where its step is: those of one half of a Bidirectional."""
         inner = getattr(layers, kind)(units, **told)
         idle = [np.zeros_like(array) for array in directions[0]]
@@ -112,7 +113,7 @@ class Remembering(Computing):
         starts = [*states, *states] if states else []
         return self._called(Bidirectional(inner, merge_mode=None), weights, edge, starts)[1]
 
-    def _called(self, layer: Bidirectional, weights: Sequence[npt.ArrayLike], edge: Edge, states: list[Edge]) -> Any:
+    def _called(self, layer: Bidirectional, weights: Sequence[npt.ArrayLike], edge: Edge, states: list[Edge]) -> Made:
         self.weights.append((layer, [np.asarray(array) for array in weights]))
         return layer(edge, initial_state=states or None)
 

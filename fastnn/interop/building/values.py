@@ -123,8 +123,7 @@ class Arranging:
         runs = _axes(value, wanted) or list(_runs(value.ours, wanted))
         edge = reshaped(value.edge, runs)
         order = sorted(range(len(runs)), key=lambda i: wanted.index(runs[i][0]))
-        found: Edge = Permute(tuple(i + 1 for i in order))(edge)
-        return found
+        return Permute(tuple(i + 1 for i in order))(edge)
 
 
 def reshaped(edge: Edge, groups: Sequence[Atoms]) -> Edge:
@@ -133,10 +132,8 @@ def reshaped(edge: Edge, groups: Sequence[Atoms]) -> Edge:
     if tuple(LENGTH if n is None else n for n in edge.shape[1:]) == tuple(sizes):
         return edge
     if len(sizes) == 1 and sizes[0] % LENGTH:
-        made: Edge = Flatten()(edge)
-        return made
-    found: Edge = Reshape(tuple(-1 if n % LENGTH == 0 else n for n in sizes))(edge)
-    return found
+        return Flatten()(edge)
+    return Reshape(tuple(-1 if n % LENGTH == 0 else n for n in sizes))(edge)
 
 
 def _axes(value: Value, wanted: Atoms) -> list[Atoms] | None:

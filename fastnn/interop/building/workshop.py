@@ -78,5 +78,4 @@ class Workshop(Arranging):
 
     @staticmethod
     def _shifted(edge: Edge, offset: float) -> Edge:
-        found: Edge = Rescaling(1.0, offset)(edge)
-        return found
+        return Rescaling(1.0, offset)(edge)

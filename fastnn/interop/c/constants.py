@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
@@ -26,7 +25,7 @@ class Constants:
         self.weights, self.taken, self.local = weights, taken, set[str]()
         self.arrays: dict[str, tuple[np.ndarray, str]] = {}
         self.structs: dict[str, str] = {}
-        self._named: dict[Any, str] = {}
+        self._named: dict[object, str] = {}
 
     def array(self, name: str, values: np.ndarray, what: str) -> str:
         """The name of a table of these values: an earlier one's that holds the same."""

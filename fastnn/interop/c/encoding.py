@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -88,7 +89,7 @@ class Encoded:
         )
         return name
 
-    def texts(self, name: str, texts: Any, told: str = "") -> None:
+    def texts(self, name: str, texts: Sequence[str], told: str = "") -> None:
         """A table of texts; one that is told of stands in the header, too."""
         self.n_bytes += sum(len(text.encode()) + 1 for text in texts)
         what = f"const char *const {name}[{max(1, len(texts))}]"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -146,13 +146,15 @@ def _rows(model: Model, calibrate: object, length: int | None) -> list[np.ndarra
     return rows
 
 
-def _sequences(verb: str, rows: Sequence[np.ndarray]) -> Any:
+def _sequences(verb: str, rows: Sequence[np.ndarray]) -> Iterator[list[tuple[np.ndarray, ...]]]:
     """Samples of each row: itself, or its steps."""
     for parts in zip(*rows, strict=True):
         yield [parts] if verb == "predict" else list(zip(*parts, strict=True))
 
 
-def _vectors(model: Model, verb: str, program: Program, simulation: Simulation, rows: Any) -> Vectors:
+def _vectors(
+    model: Model, verb: str, program: Program, simulation: Simulation, rows: Sequence[np.ndarray] | None
+) -> Vectors:
     """Of the exact model what it predicts; of one that is rounded or has states what its program gives."""
     count = COUNT[verb]
     inputs = drawn(program, model.layout.n_ids, count)
@@ -165,7 +167,13 @@ def _vectors(model: Model, verb: str, program: Program, simulation: Simulation, 
     return predicted(model, program, inputs)
 
 
-def _texts(name: str, model: Model, constants: Constants, parts: Any, rows_in: Encoded | None) -> dict[str, str]:
+def _texts(
+    name: str,
+    model: Model,
+    constants: Constants,
+    parts: Sequence[tuple[Entry, Vectors, float]],
+    rows_in: Encoded | None,
+) -> dict[str, str]:
     """The files."""
     entries = [made for made, *_ in parts]
     declarations = [declared(name, made) for made in entries]

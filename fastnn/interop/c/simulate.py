@@ -114,7 +114,7 @@ def _round_weights(program: Program, memory: Memory) -> None:
             w[...] = q * scale.reshape(along)
 
 
-def tables(step: Step, arrays: Any) -> Iterator[tuple[np.ndarray, int]]:
+def tables(step: Step, arrays: Views) -> Iterator[tuple[np.ndarray, int]]:
     """A step's tables of weights and the axis of their channels."""
     name = step.op.name
     if name in ("dense", "conv", "embedding"):

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from fastnn._version import __version__
 from fastnn.interop.c.constants import Constants
@@ -48,7 +47,7 @@ class Entry:
         return max(1, self.function.placed()[1])
 
 
-def entry(verb: str, program: Program, constants: Constants, most: Any) -> Entry:
+def entry(verb: str, program: Program, constants: Constants, most: Mapping[int, float]) -> Entry:
     """The function of a program, whose states are the last inputs and outputs."""
     n_states = len(program.states)
     taken: set[str] = set()
@@ -73,7 +72,9 @@ def entry(verb: str, program: Program, constants: Constants, most: Any) -> Entry
     return Entry(verb, function, inputs, outputs, f"{verb}_state" if members else "", members)
 
 
-def _states(program: Program, n_states: int) -> tuple[list[tuple[str, int]], dict[int, str], dict[int, str], Any]:
+def _states(
+    program: Program, n_states: int
+) -> tuple[list[tuple[str, int]], dict[int, str], dict[int, str], dict[int, str]]:
     """Members of the struct; which values are read from them and which go there; and those of a stateful model."""
     members: list[tuple[str, int]] = []
     read, kept, memory = {}, {}, {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterable
-from typing import Any
+from typing import SupportsFloat
 
 import numpy as np
 
@@ -38,7 +38,7 @@ def identifier(name: str, taken: Iterable[str] = ()) -> str:
     return f"{stem}_{number}"
 
 
-def real(value: Any) -> str:
+def real(value: SupportsFloat) -> str:
     """A float's shortest text that reads as the very same number.
 
     >>> real(0.1), real(3), real(float("inf"))

@@ -16,7 +16,8 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -26,8 +27,6 @@ from fastnn._base.stored import parse
 from fastnn.interop.libraries import needed
 
 if TYPE_CHECKING:
-    from types import ModuleType
-
     import h5py
 
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"
@@ -137,7 +136,7 @@ def _numbers(item: h5py.Dataset) -> np.ndarray:
     return found
 
 
-def _checked(path: str, item: h5py.Dataset) -> Any:
+def _checked(path: str, item: h5py.Dataset) -> h5py.Dataset:
     """An array whose numbers all stand in the file, as they are."""
     if _is_brain_float(item):
         pass

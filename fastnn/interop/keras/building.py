@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastnn import layers
 from fastnn._base.arguments import shown
+from fastnn._base.types import AnyLayer, Stored
 from fastnn.activations import ACTIVATIONS
 from fastnn.interop.keras.calls import RECURRENT
 from fastnn.layers.base import Layer
 from fastnn.layers.parameter import stated
 
 if TYPE_CHECKING:
-    from types import ModuleType
-
     import keras
+    from keras import KerasTensor
+    from keras import Layer as KerasLayer
 
+    from fastnn.layers.edges import Call
+    from fastnn.models.graph import Item
     from fastnn.models.model import Model
 
 ACTIVATING = ("activation", "recurrent_activation")
@@ -38,7 +42,7 @@ class Builder:
 
     def __init__(self, keras: ModuleType, dtype: str):
         self.keras, self.dtype = keras, dtype
-        self.made: dict[int, Any] = {}
+        self.made: dict[int, KerasLayer] = {}
 
     def model(self, model: Model) -> keras.Model:
         """The model with its weights."""
@@ -47,7 +51,7 @@ class Builder:
             _set_weights(item, other)
         return made
 
-    def _pairs(self, model: Model, seen: dict[int, bool]) -> Any:
+    def _pairs(self, model: Model, seen: dict[int, bool]) -> Iterator[tuple[Layer, object]]:
         for item in model.items:
             if isinstance(item, Layer):
                 if id(item) in self.made and not seen.setdefault(id(item), False):
@@ -56,7 +60,7 @@ class Builder:
             else:
                 yield from self._pairs(item, seen)
 
-    def _item(self, item: Any) -> Any:
+    def _item(self, item: Item) -> KerasLayer:
         if id(item) not in self.made:
             if isinstance(item, Layer):
                 made = self._layer(item)
@@ -67,7 +71,7 @@ class Builder:
             self.made[id(item)] = made
         return self.made[id(item)]
 
-    def _layer(self, layer: Layer) -> Any:
+    def _layer(self, layer: Layer) -> object:
         kind = type(layer).__name__
         theirs = None if isinstance(layer, layers.Lambda) else getattr(self.keras.layers, kind, None)
         if theirs is None or type(layer) not in layers.LAYERS.values():
@@ -85,7 +89,7 @@ class Builder:
         made.trainable = layer.trainable
         return made
 
-    def _input(self, edge_shape: Any, layer: Any) -> Any:
+    def _input(self, edge_shape: tuple[int, ...], layer: object) -> KerasTensor:
         rows = getattr(layer, "batch_rows", None)
         name = getattr(layer, "name", None)
         return self.keras.Input(batch_shape=(rows, *stated(edge_shape)), name=name, dtype=self.dtype)
@@ -102,7 +106,7 @@ class Builder:
         graph, (ins, outs) = model.graph, model.ends
         pairs = zip(graph.inputs, graph.sources, strict=True)
         tensors = {edge: self._input(edge.sizes, source) for edge, source in pairs}
-        masks: dict[Any, object] = {}
+        masks: dict[object, object] = {}
         for call in graph.calls:
             read = [tensors[edge] for edge in call.inputs]
             if isinstance(call.item, layers.WithMask):
@@ -120,7 +124,7 @@ class Builder:
         outputs = outs.join([tensors[edge] for edge in graph.outputs])
         return self.keras.Model(inputs, outputs, name=model.name)
 
-    def _call(self, call: Any, read: list[object], mask: object) -> list[object]:
+    def _call(self, call: Call, read: list[object], mask: object) -> list[object]:
         item, other = call.item, self._item(call.item)
         told: dict[str, object] = {}
         if mask is not None:
@@ -157,13 +161,13 @@ def _rows_of(model: Model) -> int | None:
     return next((layer.batch_rows for layer in model.layers if isinstance(layer, Layer)), None)
 
 
-def _listed(came: object) -> list[Any]:
+def _listed(came: object) -> list[object]:
     if isinstance(came, Mapping):
         return list(came.values())
     return list(came) if isinstance(came, list | tuple) else [came]
 
 
-def _options(options: Any, read: list[object]) -> dict[str, object]:
+def _options(options: Collection[str], read: list[object]) -> dict[str, object]:
     told: dict[str, object] = {}
     if "key" in options:
         told["key"] = read[2]
@@ -176,7 +180,7 @@ def _options(options: Any, read: list[object]) -> dict[str, object]:
     return told
 
 
-def _activation(layer: Layer, came: Any) -> str:
+def _activation(layer: Layer, came: Stored) -> str:
     """The name of an activation; Keras' have their parameters at their defaults."""
     name = came["name"] if isinstance(came, Mapping) else came
     usual = ACTIVATIONS[name]
@@ -188,7 +192,7 @@ def _activation(layer: Layer, came: Any) -> str:
     return str(name)
 
 
-def _statistics(layer: Layer) -> dict[str, Any]:
+def _statistics(layer: Layer) -> dict[str, object]:
     """Mean and variance as they are now."""
     if layer.place is None:
         return {}
@@ -206,7 +210,7 @@ def _plain(value: object) -> Any:
     return [_plain(one) for one in value] if isinstance(value, list | tuple) else value
 
 
-def _set_weights(item: Any, other: Any) -> None:
+def _set_weights(item: AnyLayer, other: KerasLayer) -> None:
     if item.place is None or not item.place.parameters or isinstance(item, layers.Normalization):
         return
     other.set_weights(item.get_weights())

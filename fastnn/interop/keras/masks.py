@@ -7,7 +7,6 @@ them to each layer that wants a mask. Here masks go from layer to layer by thems
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from fastnn._base.arguments import shown
 from fastnn._base.types import Stored
@@ -41,7 +40,7 @@ class Nodes:
         makers = self._makers(mask)
         return bool(makers) and makers <= self._all_before(names_in(edges))
 
-    def plain(self, mask: object) -> Any:
+    def plain(self, mask: object) -> object:
         """The edge ``x`` of a mask ``x != 0``, other masks as they are."""
         entry = self._operation(mask)
         if entry is not None and entry["class_name"] == "NotEqual":
@@ -50,7 +49,7 @@ class Nodes:
                 return edge
         return None if entry is not None else mask
 
-    def _operation(self, edge: object) -> Any:
+    def _operation(self, edge: object) -> Stored:
         """The function that makes an edge, None where a layer does."""
         if not is_tensor(edge):
             return None

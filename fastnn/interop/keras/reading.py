@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Collection, Mapping
 
 from fastnn import layers
 from fastnn._base import users_line
@@ -168,7 +167,7 @@ class Translation:
         return [*edges[:place], edge, *edges[place + 1 :]], told
 
 
-def _dict(name: str, came: object) -> Any:
+def _dict(name: str, came: object) -> Mapping[str, Stored]:
     if not isinstance(came, Mapping):
         raise TypeError(f"{name} must be an object, got {shown(came)}")
     return came
@@ -197,7 +196,7 @@ def _flat(came: list[Stored]) -> list[object]:
     return list(came[0]) if len(came) == 1 and isinstance(came[0], list | tuple) else came
 
 
-def _from_zero(came: object, inner: set[str]) -> Any:
+def _from_zero(came: object, inner: Collection[object]) -> object:
     """Calls of Functional models counted from 0; at the ends of a graph Keras begins with 1, and nowhere else."""
     if isinstance(came, Mapping):
         return {name: _from_zero(value, inner) for name, value in came.items()}

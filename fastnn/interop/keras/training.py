@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,11 +16,12 @@ from fastnn.metrics.accuracy import ResolvedAccuracy
 from fastnn.schedules import Schedule
 
 if TYPE_CHECKING:
-    from types import ModuleType
-
     import keras
 
+    from fastnn.metrics.base import Metric
     from fastnn.models import Model
+    from fastnn.models.choices import AnyLoss
+    from fastnn.optimizers.base import Optimizer
 
 AT_REST = (("axis", -1), ("ignore_class", None), ("dtype", None), ("dtype", "float32"))  # arguments of losses
 OURS = ("form",)  # arguments that Keras has not, at their defaults
@@ -62,7 +65,7 @@ def _shortest(rate: float) -> float:
     return float(str(single)) if float(single) == rate else rate
 
 
-def _from_metrics(came: object) -> Any:
+def _from_metrics(came: object) -> object:
     if isinstance(came, dict) and "class_name" not in came:
         return {name: _from_metrics(inner) for name, inner in came.items()}
     if isinstance(came, list | tuple):
@@ -97,13 +100,13 @@ def compile_keras(keras: ModuleType, other: keras.Model, model: Model) -> None:
     other.compile(**told)
 
 
-def _each(came: object, change: Any) -> object:
+def _each(came: object, change: Callable[[Stored], object]) -> object:
     if isinstance(came, list | tuple):
         return [_each(inner, change) for inner in came]
     return None if came is None else change(came)
 
 
-def _optimizer(keras: ModuleType, optimizer: Any) -> Any:
+def _optimizer(keras: ModuleType, optimizer: Optimizer) -> object:
     kind, config = type(optimizer).__name__, optimizer.get_config()
     if getattr(optimizer, "form", "keras") != "keras" or not hasattr(keras.optimizers, kind):
         raise ValueError(f"Keras has no optimizer {optimizer!r}")
@@ -121,7 +124,7 @@ def _optimizer(keras: ModuleType, optimizer: Any) -> Any:
     return getattr(keras.optimizers, kind)(**config)
 
 
-def _loss(keras: ModuleType, loss: Any) -> Any:
+def _loss(keras: ModuleType, loss: AnyLoss) -> object:
     if not hasattr(loss, "definition"):
         raise ValueError(f"the loss {loss!r} is a function of your own")
     config = loss.config()
@@ -133,7 +136,7 @@ def _loss(keras: ModuleType, loss: Any) -> Any:
     return known[name](**config)
 
 
-def _metric(keras: ModuleType, metric: Any) -> Any:
+def _metric(keras: ModuleType, metric: Metric) -> object:
     if isinstance(metric, ResolvedAccuracy):
         return metric.name
     config = metric.config()
@@ -144,7 +147,7 @@ def _metric(keras: ModuleType, metric: Any) -> Any:
     return known[kind](**config)
 
 
-def _by_name(module: ModuleType, base: type) -> dict[str, Any]:
+def _by_name(module: ModuleType, base: type) -> dict[str, Callable[..., object]]:
     """Classes of a module by the names that their functions have."""
     from fastnn.interop.keras.weights import snake_case
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,13 +17,14 @@ from fastnn.layers.recurring import Recurrent
 if TYPE_CHECKING:
     import keras
 
+    from fastnn.models.graph import Item
     from fastnn.models.model import Model
 
 HEADS = ("query_dense", "key_dense", "value_dense", "output_dense")
 Arrays = list[np.ndarray]
 
 
-def set_all(model: Model, given: Callable[[Any, str], Arrays], path: str = "") -> None:
+def set_all(model: Model, given: Callable[[Layer, str], Arrays], path: str = "") -> None:
     """Set the weights of all layers of a model; ``given`` has the arrays of a layer and of its path."""
     done: set[int] = set()
     waiting = [(model, path)]
@@ -39,7 +40,7 @@ def set_all(model: Model, given: Callable[[Any, str], Arrays], path: str = "") -
                 _set(item, given(item, f"{at}layers/{name}"))
 
 
-def places(model: Model) -> list[tuple[Any, str]]:
+def places(model: Model) -> list[tuple[Item, str]]:
     """Layers and models of a model with the names that they have in Keras' files: classes, and counts behind them."""
     counts: Counter[str] = Counter()
     found = []
@@ -52,7 +53,7 @@ def places(model: Model) -> list[tuple[Any, str]]:
     return found
 
 
-def _class_of(item: Any) -> str:
+def _class_of(item: Item) -> str:
     if isinstance(item, Layer):
         return type(item).__name__
     return "Sequential" if item.is_chain else "Functional"
@@ -76,7 +77,7 @@ def _set(layer: Layer, arrays: Arrays) -> None:
         raise ValueError(f"the arrays of layer {layer.name!r} are not those of its configuration: {error}") from error
 
 
-def from_file(archive: Archive) -> Callable[[Any, str], Arrays]:
+def from_file(archive: Archive) -> Callable[[Layer, str], Arrays]:
     """What gives the arrays of layers from a file."""
 
     def given(layer: Layer, path: str) -> Arrays:
@@ -110,7 +111,7 @@ def _groups(layer: Layer) -> list[str]:
     return [""]
 
 
-def from_model(keras_model: keras.Model) -> Callable[[object, str], Arrays]:
+def from_model(keras_model: keras.Model) -> Callable[[Layer, str], Arrays]:
     """What gives the arrays of layers from a model of Keras', by their names."""
     known = {}
     waiting = [(keras_model, "")]

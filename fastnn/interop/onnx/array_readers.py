@@ -133,7 +133,7 @@ def concat(r: Reader, node: Node) -> Value:
     return r.build.concatenate(values, node.get("axis"), node.layer)
 
 
-def constant(r: Reader, array: np.ndarray, shape: Any, like: Value) -> Value:
+def constant(r: Reader, array: np.ndarray, shape: Sequence[int], like: Value) -> Value:
     """Known numbers, repeated to a shape, as a value with the batch where that of another one has it."""
     batch = next((i for i in range(like.rank) if like.is_apart(i)), None)
     if batch is None:

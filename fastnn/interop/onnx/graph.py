@@ -10,15 +10,15 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from types import ModuleType
-
     import numpy.typing as npt
     import onnx
+    from onnx import NodeProto, TensorProto
 
     from fastnn.interop.program import Step
 
@@ -66,8 +66,8 @@ class Graph:
 
     def __init__(self, onnx: ModuleType, dtype: npt.DTypeLike, opset: int, open_sizes: Collection[int] = ()):
         self.onnx, self.dtype, self.opset, self.open_sizes = onnx, np.dtype(dtype), opset, set(open_sizes)
-        self.nodes: list[Any] = []
-        self.initializers: list[Any] = []
+        self.nodes: list[NodeProto] = []
+        self.initializers: list[TensorProto] = []
         self.layer = ""
         self.domains: set[str] = set()
         self.in_steps: dict[int, str] = {}  # values (steps, batch, n), as recurrent nodes have them

@@ -49,7 +49,7 @@ def _check(size: int, most: int) -> None:
         raise ValueError(f"it makes {size} numbers out of few, more than {most}")
 
 
-def _by_number(function: Callable[..., Any]) -> Callable[..., object]:
+def _by_number(function: Callable[..., np.ndarray]) -> Callable[..., object]:
     """An operation number by number, of which repeated numbers stay repeated."""
 
     def run(node: Node, given: Given, most: int) -> object:
@@ -206,7 +206,7 @@ def _range(node: Node, given: Given, most: int) -> np.ndarray:
     return np.asarray(np.arange(float(start), float(limit), float(delta)), given[0].dtype)
 
 
-def _reduced(function: Callable[..., Any]) -> Callable[..., object]:
+def _reduced(function: Callable[..., np.ndarray]) -> Callable[..., object]:
     def run(node: Node, given: Given, most: int) -> object:
         axes = _axes(node, given)
         if axes is None and node.get("noop_with_empty_axes", 0):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastnn._base.types import Stored
 from fastnn.interop.building.computing import Linear
 from fastnn.interop.building.values import Value
 from fastnn.interop.channels_first import ChannelsFirst
@@ -19,7 +20,9 @@ from fastnn.interop.onnx import known as known_numbers
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+
 Handler = Callable[["Reader", "Node"], Any]
+AnyArray = np.ndarray | Value  # what a name stands for
 HANDLERS: dict[str, Handler] = {}
 Given = list[Any]  # of a node of known numbers: arrays, and None where an input is left out
 
@@ -48,12 +51,12 @@ class Node:
     op: str
     inputs: list[str]
     outputs: list[str]
-    attributes: dict[str, Any] = field(default_factory=dict)
+    attributes: dict[str, Stored] = field(default_factory=dict)
     name: str = ""
     domain: str = ""
     asked: set[str] = field(default_factory=lambda: set(HARMLESS))
 
-    def get(self, name: str, usual: object = None) -> Any:
+    def get(self, name: str, usual: object = None) -> Stored:
         """An attribute."""
         self.asked.add(name)
         return self.attributes.get(name, usual)

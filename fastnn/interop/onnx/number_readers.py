@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastnn import activations
 from fastnn.interop.building.values import Value
 from fastnn.interop.onnx.nodes import Node, Reader, compressed, reads
+
+if TYPE_CHECKING:
+    from fastnn.activations import Activation
 
 PLAIN = {
     "Relu": "relu",
@@ -32,7 +35,7 @@ class Bent:
     name: str
 
 
-def activated(r: Reader, x: Value, name: Any, node: Node, axis: int = -1) -> Value:
+def activated(r: Reader, x: Value, name: str | Activation, node: Node, axis: int = -1) -> Value:
     """An activation of ours."""
     made = r.build.activation(x, name, axis, node.layer)
     return replace(made, made=Bent(x, name)) if isinstance(name, str) else made
@@ -139,7 +142,7 @@ def clip(r: Reader, node: Node) -> Value:
     return clipped(r, x, low, high, node)
 
 
-def _number(array: Any) -> float | None:
+def _number(array: np.ndarray | None) -> float | None:
     return None if array is None else float(array.reshape(()))
 
 
@@ -265,7 +268,7 @@ def power(r: Reader, node: Node) -> Value:
 
 
 @reads("Identity", "Dropout", "ZipMap", "StopGradient", "Cast", "CastLike")
-def same(r: Reader, node: Node) -> Any:
+def same(r: Reader, node: Node) -> Value:
     x = r.value(node)
     to = node.get("to", 1)
     if node.op == "Cast" and to not in (1, 10, 11, 16):

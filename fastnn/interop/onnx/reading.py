@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,8 +26,6 @@ from fastnn.interop.onnx.patterns import with_patterns
 from fastnn.models import Model
 
 if TYPE_CHECKING:
-    from types import ModuleType
-
     import onnx
 
     from fastnn._base.types import StrPath
@@ -247,7 +246,7 @@ def _input(reader: Reader, info: onnx.ValueInfoProto, shapes: Mapping[str, Seque
     reader.env[info.name] = reader.build.input(shape, info.name, batch)
 
 
-def _batch_axis(reader: Reader, name: str, sizes: list[Any]) -> int:
+def _batch_axis(reader: Reader, name: str, sizes: list[int | str | None]) -> int:
     """The axis of the rows: the first, but for sequences that have their steps there, as recurrent nodes read them."""
     told = [i for i, size in enumerate(sizes) if isinstance(size, str) and "batch" in size.lower()]
     if len(told) == 1:

@@ -92,8 +92,7 @@ def _cell(b: Body, r: Recurrence, z: str) -> str:
 
 
 def _split(b: Body, z: str, n: int, units: int) -> list[str]:
-    parts: list[str] = b.add("Split", [z, b.whole([units] * n, "split")], n=n, axis=-1)
-    return parts
+    return b.add("Split", [z, b.whole([units] * n, "split")], n=n, axis=-1)
 
 
 def _simple_rnn(b: Body, r: Recurrence, z: str, states: list[str]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +13,10 @@ from fastnn.interop import gates
 from fastnn.interop.building.values import BATCH, ROWS, Value, check_repeated
 from fastnn.interop.onnx.array_readers import constant
 from fastnn.interop.onnx.nodes import Node, Reader, compressed, reads
+
+if TYPE_CHECKING:
+    from fastnn.activations import Activation
+    from fastnn.interop.onnx.nodes import AnyArray
 
 KINDS = {"RNN": ("SimpleRNN", 1, 1), "LSTM": ("LSTM", 4, 2), "GRU": ("GRU", 3, 1)}  # gates and states
 USUAL = {"RNN": ["Tanh"], "LSTM": ["Sigmoid", "Tanh", "Tanh"], "GRU": ["Sigmoid", "Tanh"]}
@@ -27,7 +31,7 @@ MASKED = -1e4  # a number that is added to a logit at most this large takes the 
 
 
 @reads("LSTM", "GRU", "RNN")
-def recurrent(r: Reader, node: Node) -> list[Any]:
+def recurrent(r: Reader, node: Node) -> list[Value | None]:
     kind, n_gates, n_states = KINDS[node.op]
     first = bool(node.get("layout", 0))
     x = r.value(node) if first else r.build.transpose(r.value(node), (1, 0, 2))
@@ -37,7 +41,7 @@ def recurrent(r: Reader, node: Node) -> list[Any]:
     how = _activations(node, kind, n)
     if kind == "GRU":
         how["reset_after"] = bool(node.get("linear_before_reset", 0))
-    weights = _weights(r, node, kind, n, how.get("reset_after", True))
+    weights = _weights(r, node, kind, n, bool(how.get("reset_after", True)))
     starts = _starts(r, node, x, first, n, n_states, len(weights[0][1]))
     y, states = r.build.recurrent(
         kind, x, weights, starts=starts, backwards=direction == "reverse", name=node.layer, **how
@@ -55,7 +59,7 @@ def _check(r: Reader, node: Node, x: Value, n_gates: int) -> None:
         raise ValueError("clip and input_forget have no counterpart")
 
 
-def _activations(node: Node, kind: str, n: int) -> dict[str, Any]:
+def _activations(node: Node, kind: str, n: int) -> dict[str, object]:
     """Arguments of the layer that say its activations."""
     names = node.get("activations") or USUAL[node.op] * n
     alphas, betas = list(node.get("activation_alpha") or []), list(node.get("activation_beta") or [])
@@ -70,7 +74,7 @@ def _activations(node: Node, kind: str, n: int) -> dict[str, Any]:
     return {"activation": told[1], "recurrent_activation": told[0]}
 
 
-def _activation(name: str, alphas: list[float], betas: list[float]) -> Any:
+def _activation(name: str, alphas: list[float], betas: list[float]) -> str | Activation:
     low = name.lower()
     if low in ACTIVATIONS:
         return ACTIVATIONS[low]
@@ -165,7 +169,7 @@ def attention(r: Reader, node: Node) -> list[Value]:
     return [made, *present]
 
 
-def _with_causal(mask: Any, queries: int, keys: int, before: int) -> np.ndarray:
+def _with_causal(mask: AnyArray | None, queries: int, keys: int, before: int) -> np.ndarray:
     """A mask without the keys behind each query, of which ``before`` stand in front of the first."""
     check_repeated(queries * keys)
     seen = np.tri(queries, keys, before, dtype=bool)
@@ -204,7 +208,9 @@ def _apart(r: Reader, x: Value) -> Value:
     raise ValueError(f"attention over {x.told()} has no counterpart")
 
 
-def attended(r: Reader, q: Value, k: Value, v: Value, scale: Any, mask: Any, causal: bool, name: str | None) -> Value:
+def attended(
+    r: Reader, q: Value, k: Value, v: Value, scale: float | None, mask: AnyArray | None, causal: bool, name: str | None
+) -> Value:
     """Attention over ``(batch, heads, steps, width)``; a mask is of truths, or of what is added to the logits."""
     given: Value | None = None
     if isinstance(mask, Value):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from fastnn.interop.onnx import scanning
 from fastnn.interop.onnx.graph import Graph, Tensor
 from fastnn.interop.onnx.writers import sizes_of, there, writes
 from fastnn.interop.program import Step
+
+if TYPE_CHECKING:
+    pass
 
 KINDS = {"simple_rnn": ("SimpleRNN", "RNN"), "lstm": ("LSTM", "LSTM"), "gru": ("GRU", "GRU")}
 STANDARD = {"tanh": "Tanh", "sigmoid": "Sigmoid", "relu": "Relu", "softsign": "Softsign", "softplus": "Softplus"}
@@ -83,7 +86,7 @@ def _by_node(g: Graph, r: Recurrence) -> tuple[str, str, list[str]]:
     inputs = [r.x, *names, *([""] if len(names) < 3 else []), ""]
     inputs += [g.add("Unsqueeze", [start, g.whole([0])]) for start in r.starts]
     gate, cell = STANDARD[r.of_gates.name], STANDARD[r.of_cell.name]
-    told: dict[str, Any] = {"hidden_size": r.n, "direction": "reverse" if r.back else "forward"}
+    told: dict[str, object] = {"hidden_size": r.n, "direction": "reverse" if r.back else "forward"}
     told["activations"] = {"RNN": [cell], "LSTM": [gate, cell, cell], "GRU": [gate, cell]}[r.node]
     if r.node == "GRU":
         told["linear_before_reset"] = int(r.two_biases)

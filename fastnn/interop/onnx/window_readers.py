@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
 
 import numpy as np
 
 from fastnn.interop.building.values import Value, check_repeated
 from fastnn.interop.onnx.array_readers import gathered
 from fastnn.interop.onnx.nodes import Node, Reader, reads
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 def padded(
@@ -33,7 +30,7 @@ def padded(
     return found
 
 
-def _told(node: Node, size: Sequence[int]) -> tuple[Any, Any]:
+def _told(node: Node, size: Sequence[int]) -> tuple[Sequence[int], Sequence[int]]:
     ones = [1] * len(size)
     return node.get("strides") or ones, node.get("dilations") or ones
 
@@ -60,7 +57,12 @@ def conv_transpose(r: Reader, node: Node) -> Value:
 
 
 def _cut(
-    node: Node, lengths: Sequence[int], size: Sequence[int], strides: Sequence[int], dilations: Sequence[int], more: Any
+    node: Node,
+    lengths: Sequence[int],
+    size: Sequence[int],
+    strides: Sequence[int],
+    dilations: Sequence[int],
+    more: Sequence[int],
 ) -> list[tuple[int, int]]:
     """What is cut off before and behind: as said, or so much that the output has its shape."""
     shape, how, rank = node.get("output_shape"), node.get("auto_pad", "NOTSET"), len(size)
@@ -83,10 +85,17 @@ def pool(r: Reader, node: Node) -> Value:
     x, size = r.value(node), node.get("kernel_shape")
     strides, dilations = _told(node, size)
     pads = padded(node, x.sizes[2:], size, strides, dilations)
-    told: dict[str, Any] = {"strides": strides, "pads": pads, "dilations": dilations, "name": node.layer}
-    told["ceil"] = bool(node.get("ceil_mode", 0)) and node.get("auto_pad", "NOTSET") in ("NOTSET", "")
-    kind = "max" if node.op == "MaxPool" else "average"
-    return r.build.pool(x, kind, size, counts_padding=bool(node.get("count_include_pad", 0)), **told)
+    return r.build.pool(
+        x,
+        "max" if node.op == "MaxPool" else "average",
+        size,
+        strides=strides,
+        pads=pads,
+        ceil=bool(node.get("ceil_mode", 0)) and node.get("auto_pad", "NOTSET") in ("NOTSET", ""),
+        counts_padding=bool(node.get("count_include_pad", 0)),
+        dilations=dilations,
+        name=node.layer,
+    )
 
 
 @reads("Resize", "Upsample")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,11 +12,14 @@ from fastnn.interop.onnx.graph import Graph, Tensor
 from fastnn.interop.onnx.writers import along, end, kept, sizes_of, writes
 from fastnn.interop.program import Step
 
+if TYPE_CHECKING:
+    from fastnn._ops.base import Sizes
+
 
 class Axes:
     """What windows move over: of a signal, whose height is 1, one axis, else two."""
 
-    def __init__(self, size: Any):
+    def __init__(self, size: Sizes):
         self.one = size.h == size.kh == size.oh == 1
         self.image, self.out = self._of(size.h, size.w), self._of(size.oh, size.ow)
         self.kernel, self.strides = self._of(size.kh, size.kw), self._of(size.sh, size.sw)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
+
+from fastnn._base.types import DataLike
 
 VALUE, GAP, OTHER = "value", "gap", "other"  # parts of a column: its number, whether it is missing, unknown category
 Part = tuple[str, str]  # name of a column; VALUE, GAP, OTHER or a category behind "="
@@ -98,7 +99,7 @@ def as_text(category: object) -> str:
     return str(category)
 
 
-def _number(name: str, came: Any) -> float:
+def _number(name: str, came: DataLike) -> float:
     try:
         return float(came)
     except (TypeError, ValueError):

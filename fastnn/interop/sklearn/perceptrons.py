@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn import neural_network
@@ -90,7 +90,7 @@ def of_model(model: Model, classes: object = None) -> BaseEstimator:
     return made
 
 
-def _give_classes(made: Any, last: str, n_out: int, classes: object) -> None:
+def _give_classes(made: BaseEstimator, last: str, n_out: int, classes: object) -> None:
     several = last == "sigmoid" and n_out > 1
     count = n_out if n_out > 1 else 2
     known = np.arange(count) if classes is None else np.asarray(classes)

@@ -6,10 +6,11 @@ What the pipeline makes of columns is linear in that, so its linear map goes int
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fastnn._base.types import AnyLayer
 from fastnn.interop.sklearn import perceptrons
 from fastnn.interop.sklearn.columns import GAP, OTHER, VALUE, Column, Made, Raw, as_text, numeric
 from fastnn.interop.sklearn.steps import after
@@ -110,7 +111,7 @@ def _map(made: list[Made], features: TableFeatures) -> tuple[np.ndarray, np.ndar
     return matrix, constant
 
 
-def _with_map(model: Any, matrix: np.ndarray, constant: np.ndarray) -> Sequential:
+def _with_map(model: AnyLayer, matrix: np.ndarray, constant: np.ndarray) -> Sequential:
     """The model that reads encoded rows: its first layer has the map in its weights."""
     kernel, bias, *rest = (w.astype(np.float64) for w in model.get_weights())
     layers = [type(layer).from_config(layer.get_config() | {"name": None}) for layer in model.layers]

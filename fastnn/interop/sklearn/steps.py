@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fastnn._base.types import DataLike
 from fastnn.interop.sklearn.columns import Column, Made, Raw, filled, gap, numeric, one_hot
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def _pipeline(step: BaseEstimator, columns: list[Column]) -> list[Column]:
     return columns
 
 
-def _each(columns: list[Column], factors: Any, offsets: Any) -> list[Column]:
+def _each(columns: list[Column], factors: np.ndarray | None, offsets: np.ndarray | None) -> list[Column]:
     """All columns times factors, and offsets; None for ones and zeros."""
     n = len(columns)
     factors, offsets = np.ones(n) if factors is None else factors, np.zeros(n) if offsets is None else offsets
@@ -129,7 +130,7 @@ def _transformer(step: BaseEstimator, columns: list[Column]) -> list[Column]:
     return made
 
 
-def _places(chosen: Any, names: Sequence[object]) -> list[int]:
+def _places(chosen: DataLike, names: Sequence[object]) -> list[int]:
     """Places of the columns that a transformer is given: by place, name, mask or slice."""
     if callable(chosen):
         raise ValueError("columns that a function chooses are known after fit; fit the pipeline")

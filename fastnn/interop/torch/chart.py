@@ -109,7 +109,7 @@ class Chart:
         return path
 
 
-def _key(part: Part) -> tuple[Any, ...]:
+def _key(part: Part) -> tuple[object, ...]:
     """What two uses have to agree in to be one module."""
     told = tuple((n, v.tobytes() if isinstance(v, np.ndarray) else repr(v)) for n, v in part.arguments.items())
     return tuple(source.index for source in part.sources.values()), told

@@ -83,7 +83,7 @@ class Network(nn.Module):
             if isinstance(module, modules.State):
                 module.kept = None
 
-    def _given(self, inputs: tuple[Any, ...]) -> list[Tensor]:
+    def _given(self, inputs: tuple[object, ...]) -> list[Tensor]:
         came: object = inputs[0] if len(inputs) == 1 else list(inputs)
         dtype = next((parameter.dtype for parameter in self.parameters()), self._dtype)
         given = self._ends[0].split("inputs", came)

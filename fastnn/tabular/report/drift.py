@@ -11,6 +11,7 @@ about chi-squared. So a shift is told only where it is also beyond what one tabl
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -60,7 +61,7 @@ def drift(summary: Summary, table: Table, target: Target, output: np.ndarray) ->
     }
 
 
-def summary_of(features: Any, table: Table, target: Target, output: np.ndarray) -> Summary:
+def summary_of(features: object, table: Table, target: Target, output: np.ndarray) -> Summary:
     """What a model file keeps of the training ``table``, and of what the model says, ``output`` ``(n, n_out)``.
 
     That should be of rows it has not seen, where there are some: on those it has seen it is surer than it will be.
@@ -129,7 +130,7 @@ def stability_index(old: np.ndarray, new: np.ndarray) -> tuple[float, float]:
     )
 
 
-def _numbers(summary: NumberSummary, column: Column) -> dict[str, Any]:
+def _numbers(summary: NumberSummary, column: Column) -> Mapping[str, object]:
     values = summary.values(column)
     old, new = np.append(summary.counts, 0).astype(np.int64), summary.count(values)
     n_old, n_new = int(old.sum()), int(new.sum())
@@ -153,7 +154,7 @@ def _tenths(counts: np.ndarray) -> np.ndarray:
     return np.unique(np.searchsorted(before, np.linspace(0, 1, BINS + 1)[:-1] * counts.sum()))
 
 
-def _categories(summary: CategorySummary, column: Column) -> dict[str, object]:
+def _categories(summary: CategorySummary, column: Column) -> Mapping[str, object]:
     place = {value: i for i, value in enumerate(summary.values)}
     counts, fresh = np.zeros(len(place), np.int64), {}
     text = column if isinstance(column, Text) else Text(np.full(len(column), -1), ())

@@ -69,10 +69,8 @@ def mean_auc(y: np.ndarray, probabilities: np.ndarray) -> float:
 def calibration_error(y: np.ndarray, probabilities: np.ndarray) -> float:
     """The expected calibration error: of the second of two classes, of several of the class that was predicted."""
     if probabilities.shape[1] == 2:
-        made: float = calibration_curve(y[y >= 0] == 1, probabilities[y >= 0, 1])["ece"]
-        return made
-    found: float = calibration_curve(probabilities.argmax(axis=1) == y, probabilities.max(axis=1))["ece"]
-    return found
+        return calibration_curve(y[y >= 0] == 1, probabilities[y >= 0, 1])["ece"]
+    return calibration_curve(probabilities.argmax(axis=1) == y, probabilities.max(axis=1))["ece"]
 
 
 def score_values(y: np.ndarray, predicted: np.ndarray) -> dict[str, float]:

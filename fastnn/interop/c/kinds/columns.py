@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from fastnn._ops import batch_norm as normed
@@ -95,6 +93,6 @@ def standardize(f: Function, step: Step) -> None:
     f.call("shift_columns", f.y(step), *rows(step), f.table(step, "mean", mean))
 
 
-def _standardized(f: Function, step: Step, mean: np.ndarray, factor: Any) -> None:
+def _standardized(f: Function, step: Step, mean: np.ndarray, factor: np.ndarray) -> None:
     tables = f.table(step, "mean", mean), f.table(step, "factor", np.broadcast_to(factor, mean.shape))
     f.call("standardize_columns", f.x(step), *rows(step), *tables, f.y(step))

@@ -43,7 +43,7 @@ def _recur(f: Function, step: Step, cell: Cell, piece: str) -> None:
         f.call("copy_numbers", state, n, f"{f.y(step)} + {first}")
 
 
-def _layer(f: Function, step: Step, cell: Cell, piece: str) -> dict[str, Any]:
+def _layer(f: Function, step: Step, cell: Cell, piece: str) -> dict[str, object]:
     """The fields of the struct."""
     sizes, op, n = step.arrays.sizes, step.record, int(step.record["n_out"])
     u = recurrent_kernel(op, step.arrays, cell)

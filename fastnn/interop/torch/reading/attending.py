@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import operator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 from torch import nn
@@ -37,8 +38,8 @@ def _causal(mask: object, what: str, said: bool = False) -> bool:
 
 def scaled_dot_product_attention(
     b: Builder, query: object, key: object, value_: object = None, attn_mask: object = None, dropout_p: float = 0.0,
-    is_causal: bool = False, scale: Any = None, enable_gqa: bool = False, **named: object,
-) -> Any:  # fmt: skip
+    is_causal: bool = False, scale: float | None = None, enable_gqa: bool = False, **named: object,
+) -> Value:  # fmt: skip
     v = named.get("value", value_)
     if attn_mask is not None and not isinstance(attn_mask, Value):
         mask = np.asarray(numbers(attn_mask))
@@ -53,10 +54,10 @@ def scaled_dot_product_attention(
 
 
 def multi_head(
-    b: Builder, module: Any, query: Any, key: object, value_: object = None, key_padding_mask: object = None,
+    b: Builder, module: nn.Module, query: object, key: object, value_: object = None, key_padding_mask: object = None,
     need_weights: bool = True, attn_mask: object = None, average_attn_weights: bool = True, is_causal: bool = False,
     **named: object,
-) -> Any:  # fmt: skip
+) -> tuple[Value, object]:  # fmt: skip
     """``nn.MultiheadAttention``: the output and, where it is read, the mean of the heads' weights."""
     if key_padding_mask is not None:
         raise ValueError("key_padding_mask has no counterpart here")
@@ -72,8 +73,8 @@ def multi_head(
         xs[2] = xs[1]
     wants = need_weights and _is_read(b.node, 1)
     q, k, v = xs
-    told: dict[str, Any] = {"causal": causal, "scores": wants, "name": b.module_name}
-    made = b.multi_head_attention(q, k, v, _projections(module), module.num_heads, **told)
+    arrays = _projections(module)
+    made = b.multi_head_attention(q, k, v, arrays, module.num_heads, causal=causal, scores=wants, name=b.module_name)
     y, scores = made if wants else (made, Nothing("the weights of attention"))
     if wants and average_attn_weights:
         scores = b.reduce(value(scores), "mean", [1], keepdims=False)
@@ -85,14 +86,14 @@ def _is_read(node: fx.Node, place: int) -> bool:
     return any(user.target is operator.getitem and user.args[1] == place for user in node.users)
 
 
-def _projections(module: nn.Module) -> list[Any]:
+def _projections(module: nn.Module) -> list[np.ndarray | None]:
     e = module.embed_dim
     if module.in_proj_weight is not None:
         kernels = [numbers(module.in_proj_weight)[i * e : (i + 1) * e] for i in range(3)]
     else:
         kernels = [numbers(w) for w in (module.q_proj_weight, module.k_proj_weight, module.v_proj_weight)]
     bias = numbers(module.in_proj_bias)
-    found: list[Any] = []
+    found: list[np.ndarray | None] = []
     for i, kernel in enumerate(kernels):
         found += [kernel.T, None if bias is None else bias[i * e : (i + 1) * e]]
     return [*found, numbers(module.out_proj.weight).T, numbers(module.out_proj.bias)]
@@ -102,10 +103,10 @@ def encoder_layer(
     b: Builder,
     module: nn.Module,
     src: object,
-    src_mask: Any = None,
+    src_mask: object = None,
     src_key_padding_mask: object = None,
     is_causal: bool = False,
-) -> Any:
+) -> Value:
     """``nn.TransformerEncoderLayer``."""
     if src_key_padding_mask is not None:
         raise ValueError("src_key_padding_mask has no counterpart here")
@@ -132,13 +133,13 @@ def encoder_layer(
 def encoder(
     b: Builder,
     module: nn.Module,
-    src: Any,
-    mask: Any = None,
+    src: object,
+    mask: object = None,
     src_key_padding_mask: object = None,
     is_causal: object = None,
 ) -> Value:
     """``nn.TransformerEncoder``."""
-    x, name = src, b.module_name
+    x, name = value(src), b.module_name
     for i, layer in enumerate(module.layers):
         b.module_name = f"{name}_layers_{i}"
         x = encoder_layer(b, layer, x, mask, src_key_padding_mask, bool(is_causal))
@@ -157,11 +158,9 @@ def _linear(b: Builder, module: nn.Module, x: Value, name: str) -> Value:
     return b.linear(x, numbers(module.weight).T, numbers(module.bias), name=name)
 
 
-def _bent(b: Builder, function: Any, x: Value) -> Value:
+def _bent(b: Builder, function: nn.Module | Callable[..., object], x: Value) -> Value:
     if isinstance(function, nn.Module):
         from fastnn.interop.torch.reading.layers import LAYERS
 
-        made: Value = LAYERS[type(function)](b, function, x)
-        return made
-    found: Value = BENDING[function.__name__](b, x)
-    return found
+        return value(LAYERS[type(function)](b, function, x))
+    return value(BENDING[function.__name__](b, x))

@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from fastnn.interop.building.values import Value
 
 
-def _plain(name: str) -> Callable[..., Any]:
+def _plain(name: str) -> Callable[..., object]:
     return lambda b, input, inplace=False: b.activation(value(input), name, name=b.module_name)
 
 
 def _with(name: str, argument: str, usual: float) -> Callable[..., object]:
     """One with a parameter, the second argument of the function."""
 
-    def call(b: Builder, input: object, *given: Any, inplace: bool = False, **named: Any) -> Value:
+    def call(b: Builder, input: object, *given: float, inplace: bool = False, **named: float) -> Value:
         came = given[0] if given else named.get(argument, usual)
         record = ACTIVATIONS[name]
         bound = record.bind(**{str(record.parameter_name): float(came)})
@@ -29,7 +29,7 @@ def _with(name: str, argument: str, usual: float) -> Callable[..., object]:
 
 
 def hardtanh(
-    b: Builder, input: object, min_val: float = -1.0, max_val: float | None = 1.0, inplace: bool = False
+    b: Builder, input: object, min_val: float | None = -1.0, max_val: float | None = 1.0, inplace: bool = False
 ) -> Value:
     if (min_val, max_val) == (-1.0, 1.0):
         return b.activation(value(input), "hard_tanh", name=b.module_name)
@@ -40,7 +40,7 @@ def hardtanh(
     raise ValueError(f"numbers cut to [{min_val}, {max_val}] have no counterpart here; [-1, 1] and [0, n] have")
 
 
-def clamp(b: Builder, input: object, min: Any = None, max: Any = None) -> Value:
+def clamp(b: Builder, input: object, min: float | None = None, max: float | None = None) -> Value:
     return hardtanh(b, input, min, max)
 
 
@@ -55,26 +55,26 @@ def softplus(b: Builder, input: object, beta: float = 1.0, threshold: float = 20
     return b.scaled(b.activation(b.scaled(x, beta), "softplus", name=b.module_name), 1 / beta)
 
 
-def softmax(b: Builder, input: object, dim: object = None, _stacklevel: int = 3, dtype: object = None) -> Value:
+def softmax(b: Builder, input: object, dim: int | None = None, _stacklevel: int = 3, dtype: object = None) -> Value:
     return b.activation(value(input), "softmax", _axis(input, dim), name=b.module_name)
 
 
-def log_softmax(b: Builder, input: object, dim: object = None, _stacklevel: int = 3, dtype: object = None) -> Value:
+def log_softmax(b: Builder, input: object, dim: int | None = None, _stacklevel: int = 3, dtype: object = None) -> Value:
     return b.activation(value(input), "log_softmax", _axis(input, dim), name=b.module_name)
 
 
-def softmin(b: Builder, input: object, dim: object = None, _stacklevel: int = 3, dtype: object = None) -> Value:
+def softmin(b: Builder, input: object, dim: int | None = None, _stacklevel: int = 3, dtype: object = None) -> Value:
     return softmax(b, b.scaled(value(input), -1.0), dim)
 
 
-def _axis(x: object, dim: Any) -> int:
+def _axis(x: object, dim: int | None) -> int:
     """PyTorch's choice where none is given."""
     if dim is None:
         return 0 if value(x).rank in (0, 1, 3) else 1
     return int(dim)
 
 
-def prelu(b: Builder, input: object, weight: Any) -> Any:
+def prelu(b: Builder, input: object, weight: object) -> Value:
     from fastnn.interop.torch.reading.building import numbers
 
     return b.prelu(value(input), numbers(weight), name=b.module_name)

@@ -12,7 +12,7 @@ from fastnn._base.types import AnyLayer
 from fastnn.interop.channels_first import ChannelsFirst, Value
 
 if TYPE_CHECKING:
-    from torch import fx
+    from torch import Tensor, fx
 
 
 class Unread(ValueError):
@@ -42,7 +42,7 @@ class Builder(ChannelsFirst):
 
     def __init__(self, channels_last: bool = False):
         super().__init__(channels_last)
-        self.node: Any = None
+        self.node: object = None
         self.module_name = ""
         self.of_modules: dict[str, list[AnyLayer]] = {}
         self._made: dict[object, tuple[object, list[np.ndarray]]] = {}
@@ -52,7 +52,7 @@ class Builder(ChannelsFirst):
         self.module_name, self.node = name, node
 
     def layer(
-        self, kind: str, *arguments: Any, weights: Sequence[Any] = (), name: str | None = None, **named: object
+        self, kind: str, *arguments: object, weights: Sequence[object] = (), name: str | None = None, **named: object
     ) -> Any:
         arrays = [np.asarray(array) for array in weights]
         key = (name, kind, repr(arguments), repr(sorted(named.items())))
@@ -70,7 +70,7 @@ def _same(first: list[np.ndarray], second: list[np.ndarray]) -> bool:
     return len(first) == len(second) and all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
 
 
-def numbers(tensor: Any) -> Any:
+def numbers(tensor: Tensor | np.ndarray | None) -> Any:
     """A tensor as an array; half precision as float32, None as it is."""
     if tensor is None or isinstance(tensor, np.ndarray):
         return tensor

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,13 @@ from fastnn.interop.torch.reading.bending import BENDING
 from fastnn.interop.torch.reading.building import Builder, Nothing, Repeated, Zeros, numbers, value
 from fastnn.interop.torch.reading.shaping import SHAPING
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+    from torch import Tensor
+
+    Dims = int | list[int] | tuple[int, ...] | None
+    Known = Value | ArrayLike
+
 LEAST = -1e30  # stands for minus infinity, which times 0 would be no number
 MAKING_ZEROS = ("zeros", "zeros_like", "new_zeros")
 
@@ -20,7 +27,7 @@ MAKING_ZEROS = ("zeros", "zeros_like", "new_zeros")
 # -- arithmetic -------------------------------------------------------------------------------------
 
 
-def add(b: Builder, input: object, other: Any, *, alpha: float = 1) -> Any:
+def add(b: Builder, input: object, other: object, *, alpha: float = 1) -> object:
     if isinstance(input, Zeros) or isinstance(other, Zeros):
         return other if isinstance(input, Zeros) else input
     if isinstance(input, Value) and isinstance(other, Value):
@@ -30,7 +37,7 @@ def add(b: Builder, input: object, other: Any, *, alpha: float = 1) -> Any:
     return b.scaled(value(x), 1.0, np.asarray(known) * alpha, name=b.module_name)
 
 
-def sub(b: Builder, input: Any, other: Any, *, alpha: float = 1) -> Value:
+def sub(b: Builder, input: Known, other: Known, *, alpha: float = 1) -> Value:
     if isinstance(input, Value) and isinstance(other, Value):
         return b.join("Subtract", [input, b.scaled(other, alpha)], name=b.module_name)
     if isinstance(input, Value):
@@ -38,7 +45,7 @@ def sub(b: Builder, input: Any, other: Any, *, alpha: float = 1) -> Value:
     return b.scaled(value(other), -float(alpha), input, name=b.module_name)
 
 
-def rsub(b: Builder, input: object, other: object, *, alpha: float = 1) -> object:
+def rsub(b: Builder, input: Known, other: Known, *, alpha: float = 1) -> object:
     return sub(b, other, input, alpha=alpha)
 
 
@@ -83,7 +90,7 @@ def matmul(b: Builder, input: object, other: object) -> Value:
     return b.linear(value(input), numbers(other), name=b.module_name)
 
 
-def masked_fill(b: Builder, input: object, mask: object, value_: object = None, **named: Any) -> Value:
+def masked_fill(b: Builder, input: object, mask: object, value_: Any = None, **named: float) -> Value:
     """Numbers put in the place of some, where it is known which."""
     if isinstance(mask, Value):
         raise ValueError("a mask that follows from the inputs has no counterpart here")
@@ -93,7 +100,7 @@ def masked_fill(b: Builder, input: object, mask: object, value_: object = None, 
     return kept
 
 
-def linear(b: Builder, input: object, weight: Any, bias: Any = None) -> Value:
+def linear(b: Builder, input: object, weight: Tensor, bias: object = None) -> Value:
     return b.linear(value(input), numbers(weight).T, numbers(bias), name=b.module_name)
 
 
@@ -109,7 +116,7 @@ def embedding(
 
 
 def _reduced(kind: str) -> Callable[..., object]:
-    def call(b: Builder, input: Any, dim: Any = None, keepdim: bool = False, dtype: object = None) -> Value:
+    def call(b: Builder, input: object, dim: Dims = None, keepdim: bool = False, dtype: object = None) -> Value:
         if dim is None:
             raise ValueError(f"the {kind} of a whole batch has no counterpart here; give dim")
         axes = dim if isinstance(dim, list | tuple) else [dim]
@@ -119,7 +126,7 @@ def _reduced(kind: str) -> Callable[..., object]:
 
 
 def _largest(kind: str) -> Callable[..., object]:
-    def call(b: Builder, input: object, dim: object = None, keepdim: bool = False) -> Any:
+    def call(b: Builder, input: object, dim: Value | Dims = None, keepdim: bool = False) -> object:
         if isinstance(dim, Value):
             return maximum(b, input, dim) if kind == "max" else minimum(b, input, dim)
         return _reduced(kind)(b, input, dim, keepdim), Nothing("places of the largest numbers")
@@ -135,7 +142,9 @@ def dropout(b: Builder, input: object, p: float = 0.5, training: bool = True, in
     return b.dropout(value(input), p, name=b.module_name)
 
 
-def pad(b: Builder, input: object, pad: Any, mode: str = "constant", value_: float = 0.0, **named: Any) -> Value:
+def pad(
+    b: Builder, input: object, pad: Sequence[int], mode: str = "constant", value_: float = 0.0, **named: float
+) -> Value:
     if mode != "constant":
         raise ValueError(f"padding of the mode {mode!r} has no counterpart here; zeros and other numbers have")
     x = value(input)

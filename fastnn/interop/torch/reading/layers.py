@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from torch import nn
 
@@ -44,8 +44,7 @@ def _batch_norm(b: Builder, m: nn.Module, input: object) -> Value:
     arrays = [numbers(array) for array in (m.weight, m.bias, m.running_mean, m.running_var)]
     momentum = 0.99 if m.momentum is None else 1 - m.momentum
     gamma, beta, mean, variance = arrays
-    told: dict[str, Any] = {"momentum": momentum, "name": b.module_name}
-    return b.batch_norm(value(input), gamma, beta, mean, variance, m.eps, **told)
+    return b.batch_norm(value(input), gamma, beta, mean, variance, m.eps, momentum=momentum, name=b.module_name)
 
 
 def _instance_norm(b: Builder, m: nn.Module, input: object) -> object:
@@ -65,7 +64,7 @@ def _pixel_shuffle(b: Builder, m: nn.Module, input: object) -> Value:
     return b.reshape(b.transpose(x, (0, 1, 4, 2, 5, 3)), (rows, c // (r * r), h * r, w * r))
 
 
-def _padded(b: Builder, m: nn.Module, input: object) -> Any:
+def _padded(b: Builder, m: nn.Module, input: object) -> Value:
     return calls.pad(b, input, list(m.padding), value=getattr(m, "value", 0.0))
 
 
@@ -78,7 +77,7 @@ def _dropped(kind: str) -> Callable[..., object]:
     return lambda b, m, input: b.dropout(value(input), m.p, kind, name=b.module_name)
 
 
-LAYERS: dict[type, Callable[..., Any]] = {
+LAYERS: dict[type, Callable[..., object]] = {
     nn.Identity: lambda b, m, input: value(input),
     nn.Linear: lambda b, m, input: calls.linear(b, input, m.weight, m.bias),
     **dict.fromkeys((nn.Conv1d, nn.Conv2d), _conv),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import torch
 from torch import nn
@@ -63,7 +62,7 @@ def _is_shape(came: object) -> bool:
     return isinstance(came, tuple | torch.Size) and all(n is None or (isinstance(n, int) and n > 0) for n in came)
 
 
-def _outputs(made: object) -> Any:
+def _outputs(made: object) -> list[Value] | dict[str, Value]:
     """Values in a list, or in a dict by name; those in tuples of tuples one behind the other."""
     if isinstance(made, Mapping):
         return {str(name): value(one) for name, one in made.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from torch import nn
 
@@ -10,10 +10,13 @@ from fastnn.interop import gates
 from fastnn.interop.channels_first import Value
 from fastnn.interop.torch.reading.building import Builder, Zeros, numbers, value
 
+if TYPE_CHECKING:
+    import numpy as np
+
 KINDS = {nn.RNN: "SimpleRNN", nn.LSTM: "LSTM", nn.GRU: "GRU"}
 
 
-def recurrent(b: Builder, module: nn.Module, input: object, hx: object = None) -> Any:
+def recurrent(b: Builder, module: nn.Module, input: object, hx: object = None) -> tuple[Value, object]:
     """The outputs of all steps, and the last states ``(layers * directions, batch, units)``."""
     if getattr(module, "proj_size", 0):
         raise ValueError("proj_size has no counterpart here")
@@ -36,7 +39,7 @@ def recurrent(b: Builder, module: nn.Module, input: object, hx: object = None) -
     return y, (stacked if kind == "LSTM" else stacked[0])
 
 
-def _weights(module: nn.Module, kind: str, layer: int, suffix: str) -> list[Any]:
+def _weights(module: nn.Module, kind: str, layer: int, suffix: str) -> list[np.ndarray]:
     names = ("weight_ih", "weight_hh", *(("bias_ih", "bias_hh") if module.bias else ()))
     return gates.from_torch(kind, *(numbers(getattr(module, f"{word}_l{layer}{suffix}")) for word in names))
 

@@ -22,7 +22,7 @@ def flatten(b: Builder, input: object, start_dim: int = 0, end_dim: int = -1) ->
     return b.flatten(value(input), start_dim, end_dim)
 
 
-def unflatten(b: Builder, input: object, dim: int, sizes: Any) -> Value:
+def unflatten(b: Builder, input: object, dim: int, sizes: Sequence[int]) -> Value:
     x = value(input)
     axis = x.axis(dim)
     return b.reshape(x, [*x.sizes[:axis], *sizes, *x.sizes[axis + 1 :]])
@@ -40,7 +40,7 @@ def transpose(b: Builder, input: object, dim0: int, dim1: int) -> Value:
     return b.transpose(x, order)
 
 
-def squeeze(b: Builder, input: object, dim: Any = None) -> Value:
+def squeeze(b: Builder, input: object, dim: int | list[int] | tuple[int, ...] | None = None) -> Value:
     x = value(input)
     axes = None if dim is None else [x.axis(axis) for axis in (dim if isinstance(dim, list | tuple) else [dim])]
     return b.squeeze(x, None if axes is None else [axis for axis in axes if x.sizes[axis] == 1])
@@ -54,13 +54,13 @@ def expand(b: Builder, input: object, *sizes: object) -> Value:
     return b.expand(value(input), _sizes(sizes))
 
 
-def cat(b: Builder, tensors: Any, dim: int = 0, **named: Any) -> Value:
+def cat(b: Builder, tensors: Sequence[object], dim: int = 0, **named: int) -> Value:
     axis = named.get("axis", dim)
     like = next((x for x in tensors if isinstance(x, Value)), None)
     return b.concatenate([_of_rows(b, x, like, axis) for x in tensors], axis, name=b.module_name)
 
 
-def _of_rows(b: Builder, came: object, like: Any, axis: int) -> Value:
+def _of_rows(b: Builder, came: object, like: Value | None, axis: int) -> Value:
     """Numbers that are the same for each row as a value, beside one that they are joined with."""
     if not isinstance(came, Repeated) or like is None:
         return value(came)
@@ -70,13 +70,13 @@ def _of_rows(b: Builder, came: object, like: Any, axis: int) -> Value:
     return b.scaled(b.slice(like, axis, 0, n), 0.0, came.array)
 
 
-def stack(b: Builder, tensors: Any, dim: int = 0) -> Value:
+def stack(b: Builder, tensors: Sequence[object], dim: int = 0) -> Value:
     rank = value(tensors[0]).rank + 1
     parts = [b.unsqueeze(value(x), [dim % rank]) for x in tensors]
     return b.concatenate(parts, dim % rank, name=b.module_name)
 
 
-def split(b: Builder, input: object, split_size_or_sections: Any, dim: int = 0) -> tuple[Value, ...]:
+def split(b: Builder, input: object, split_size_or_sections: int | Sequence[int], dim: int = 0) -> tuple[Value, ...]:
     x, sizes = value(input), split_size_or_sections
     n = x.sizes[x.axis(dim)]
     if isinstance(sizes, int):
@@ -124,7 +124,7 @@ def getitem(b: Builder, input: Any, index: object) -> object:
     return x
 
 
-def attribute(b: Builder, input: object, name: str) -> Any:
+def attribute(b: Builder, input: object, name: str) -> object:
     if name == "shape":
         return tuple(value(input).sizes)
     if name == "ndim":
@@ -136,7 +136,7 @@ def attribute(b: Builder, input: object, name: str) -> Any:
     raise ValueError(f"the attribute {name!r} has no counterpart here")
 
 
-def size(b: Builder, input: object, dim: Any = None) -> Any:
+def size(b: Builder, input: object, dim: int | None = None) -> int | tuple[int, ...]:
     found = tuple(value(input).sizes)
     return found if dim is None else found[dim]
 
@@ -145,7 +145,7 @@ def rank(b: Builder, input: object) -> int:
     return value(input).rank
 
 
-def same(b: Builder, input: object, *told: object, **named: object) -> Any:
+def same(b: Builder, input: object, *told: object, **named: object) -> Value:
     return value(input)
 
 

@@ -74,10 +74,10 @@ class Reading:
     def __init__(self, module: nn.Module, build: Builder):
         self.module = nn.Sequential(module) if type(module) in LAYERS else module
         self.build = build
-        self.known: dict[fx.Node, Any] = {}
+        self.known: dict[fx.Node, object] = {}
         self.base: dict[fx.Node, fx.Node] = {}  # of nodes that give the numbers of another one in another shape
 
-    def run(self, graph: fx.Graph, inputs: Sequence[Value]) -> Any:
+    def run(self, graph: fx.Graph, inputs: Sequence[Value]) -> object:
         """What the graph gives for these inputs; ``ValueError`` names the node that has no counterpart."""
         waiting = list(inputs)
         for node in graph.nodes:
@@ -109,7 +109,7 @@ class Reading:
             return type(self.module.get_submodule(str(node.target))).__name__
         return str(getattr(node.target, "__name__", node.target))
 
-    def _made(self, node: fx.Node) -> Any:
+    def _made(self, node: fx.Node) -> object:
         args, named = self._told(tuple(node.args)), dict(self._told(dict(node.kwargs)))
         self.build.begin(_name(node), node)
         if node.op == "get_attr":
@@ -118,7 +118,7 @@ class Reading:
             module = self.module.get_submodule(str(node.target))
             if not any(isinstance(one, Value | Zeros) for one in leaves([args, named])):  # such as places in a table
                 return numbers(module(*map(torch.as_tensor, args)))
-            handler: Any = LAYERS.get(type(module))
+            handler = LAYERS.get(type(module))
             if handler is None:
                 raise ValueError("this module has no counterpart here")
             made = handler(self.build, module, *args, **named)
@@ -126,7 +126,7 @@ class Reading:
             return made
         return self._called(node, args, named)
 
-    def _called(self, node: fx.Node, args: Any, named: dict[str, object]) -> Any:
+    def _called(self, node: fx.Node, args: Sequence[object], named: dict[str, object]) -> object:
         """A function or a method: ours of its name where it reads a value, else what it gives of plain numbers."""
         name = self._kind(node)
         if not any(isinstance(one, Value | Zeros | Repeated) for one in leaves([args, named])):
@@ -178,7 +178,7 @@ def _behind(node: fx.Node) -> set[fx.Node]:
     return found
 
 
-def _plain(node: fx.Node, name: str, args: Any, named: dict[str, Any]) -> Any:
+def _plain(node: fx.Node, name: str, args: Any, named: dict[str, object]) -> object:
     """What a call gives that reads no value."""
     if name in MAKING_ZEROS:
         return Zeros()

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 from fastnn.interop.torch.reading.building import Builder, Nothing, numbers, pair, value
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from fastnn.interop.building.values import Value
 
 
 def conv(
-    b: Builder, input: object, weight: Any, bias: object = None, stride: object = 1, padding: object = 0,
+    b: Builder, input: object, weight: Tensor, bias: object = None, stride: object = 1, padding: object = 0,
     dilation: object = 1, groups: int = 1,
 ) -> Value:  # fmt: skip
     weight = numbers(weight)
@@ -22,19 +24,35 @@ def conv(
         pads = [(n // 2, n - n // 2) for n in total]
     else:
         pads = [(p, p) for p in pair(0 if padding == "valid" else padding, rank)]
-    told: dict[str, Any] = {"strides": pair(stride, rank), "pads": pads, "dilations": dilations, "groups": groups}
-    return b.conv(value(input), weight, numbers(bias), name=b.module_name, **told)
+    return b.conv(
+        value(input),
+        weight,
+        numbers(bias),
+        strides=pair(stride, rank),
+        pads=pads,
+        dilations=dilations,
+        groups=groups,
+        name=b.module_name,
+    )
 
 
 def conv_transpose(
-    b: Builder, input: object, weight: Any, bias: object = None, stride: object = 1, padding: object = 0,
+    b: Builder, input: object, weight: Tensor, bias: object = None, stride: object = 1, padding: object = 0,
     output_padding: object = 0, groups: int = 1, dilation: object = 1,
 ) -> Value:  # fmt: skip
     weight = numbers(weight)
     rank = weight.ndim - 2
-    told: dict[str, Any] = {"strides": pair(stride, rank), "pads": [(p, p) for p in pair(padding, rank)]}
-    told |= {"output_padding": pair(output_padding, rank), "dilations": pair(dilation, rank), "groups": groups}
-    return b.conv_transpose(value(input), weight, numbers(bias), name=b.module_name, **told)
+    return b.conv_transpose(
+        value(input),
+        weight,
+        numbers(bias),
+        strides=pair(stride, rank),
+        pads=[(p, p) for p in pair(padding, rank)],
+        output_padding=pair(output_padding, rank),
+        dilations=pair(dilation, rank),
+        groups=groups,
+        name=b.module_name,
+    )
 
 
 def _rank(input: object) -> int:
@@ -49,9 +67,16 @@ def max_pool(
         raise ValueError("places of the largest numbers have no counterpart here")
     rank = _rank(input)
     size = pair(kernel_size, rank)
-    told: dict[str, Any] = {"strides": pair(stride, rank) if stride else size, "dilations": pair(dilation, rank)}
-    pads = [(p, p) for p in pair(padding, rank)]
-    return b.pool(value(input), "max", size, pads=pads, ceil=ceil_mode, name=b.module_name, **told)
+    return b.pool(
+        value(input),
+        "max",
+        size,
+        strides=pair(stride, rank) if stride else size,
+        pads=[(p, p) for p in pair(padding, rank)],
+        ceil=ceil_mode,
+        dilations=pair(dilation, rank),
+        name=b.module_name,
+    )
 
 
 def avg_pool(
@@ -62,10 +87,15 @@ def avg_pool(
         raise ValueError("divisor_override has no counterpart here")
     rank = _rank(input)
     size = pair(kernel_size, rank)
-    told: dict[str, Any] = {"strides": pair(stride, rank) if stride else size, "ceil": ceil_mode}
-    pads = [(p, p) for p in pair(padding, rank)]
     return b.pool(
-        value(input), "average", size, pads=pads, counts_padding=count_include_pad, name=b.module_name, **told
+        value(input),
+        "average",
+        size,
+        strides=pair(stride, rank) if stride else size,
+        pads=[(p, p) for p in pair(padding, rank)],
+        ceil=ceil_mode,
+        counts_padding=count_include_pad,
+        name=b.module_name,
     )
 
 
@@ -93,7 +123,12 @@ def adaptive_max_pool(b: Builder, input: object, output_size: object, return_ind
 
 
 def interpolate(
-    b: Builder, input: object, size: object = None, scale_factor: Any = None, mode: str = "nearest", **told: object
+    b: Builder,
+    input: object,
+    size: object = None,
+    scale_factor: Any = None,
+    mode: str = "nearest",
+    **told: object,
 ) -> Value:
     if mode != "nearest":
         raise ValueError(f"mode {mode!r} computes new numbers, which has no counterpart here; 'nearest' repeats them")
