@@ -257,7 +257,7 @@ def test_layers_show_and_take_their_weights():
     refused(lambda: model.layers[2].set_weights([kernel, [np.nan]]), ValueError, ("last/bias", "finite"))
     assert same([weights_of(model)], [before])
     assert Dense(3).get_weights() == []
-    refused(lambda: Dense(3).set_weights([]), ValueError, ("no weights yet", "build"))
+    refused(lambda: Dense(3).set_weights([kernel]), ValueError, ("no weights yet", "build"))
 
 
 def test_names_are_keras_names_and_each_layer_has_its_own():
