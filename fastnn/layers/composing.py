@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from fastnn.layers.called import Called
 from fastnn.layers.composition import (
     Composition,
+    Standing,
     bound,
     compose,
     composes,
@@ -22,12 +23,15 @@ from fastnn.layers.forgetting import note, take_back
 from fastnn.layers.own import Own
 from fastnn.layers.weighted import Weighted
 
+if TYPE_CHECKING:
+    from fastnn.layers.base import Layer
+
 
 class Composing(Weighted):
     """The part of :class:`fastnn.layers.Layer` that acts where ``call`` has no ``backward``."""
 
     _compositions: Mapping[object, Composition] = {}  # by what its call was given
-    _model: Any = None  # that stands for it, made by models
+    _model: Standing | None = None  # that stands for it, made by models
     _INNER = "composition_for forget_composition"
 
     def __init_subclass__(cls, **given: Any) -> None:
@@ -73,7 +77,7 @@ class Composing(Weighted):
         if not edges:
             edges_in(next(iter(told.arguments.values()), ()), self)
         if key not in self._compositions:
-            made = compose(self, told, edges)
+            made = compose(cast("Layer", self), told, edges)
             object.__setattr__(self, "_compositions", {**self._compositions, key: made})
             note(lambda: self.forget_composition(made))
         found = self._compositions[key]
@@ -109,7 +113,7 @@ def _set(self: Any, name: str, value: Any) -> None:
     Own.__setattr__(self, name, value)
 
 
-def _names(layer: Any) -> Any:
+def _names(layer: object) -> Any:
     import inspect
 
-    return inspect.signature(layer.call).parameters
+    return inspect.signature(layer.call).parameters  # type: ignore[attr-defined]  # classes that compose have it

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from fastnn._base.arguments import shown
 from fastnn.layers.edges import Call, Edge
@@ -59,6 +59,15 @@ def check_training(layer: object, told: object) -> None:
         )
 
 
+class Standing(Protocol):
+    """The model that stands for a composed layer; layers know no more of it."""
+
+    trainable: bool
+
+    def take_down(self) -> None:
+        """Give back what it took of its layers."""
+
+
 class Composition:
     """What a composed layer is on inputs of one kind.
 
@@ -76,7 +85,7 @@ class Composition:
 
     def __init__(self, layer: Layer, inputs: list[Edge], came: Any, undo: list[Callable[[], None]]):
         self.layer, self.came, self.undo = layer, came, undo
-        self.model: Any = None
+        self.model: Standing | None = None
         self.outputs: list[Edge] = []
         taken_apart(layer, came, self.outputs)
         used = {*self.outputs, *(edge for call in _calls(inputs, self.outputs) for edge in call.inputs)}
@@ -153,7 +162,7 @@ def bound(owner: Any, given: tuple[Any, ...], named: dict[str, Any]) -> inspect.
 # -- asking call ----------------------------------------------------------------------------------------
 
 
-def compose(layer: Any, told: inspect.BoundArguments, edges: list[Edge]) -> Composition:
+def compose(layer: Layer, told: inspect.BoundArguments, edges: list[Edge]) -> Composition:
     """Ask a layer what it makes of such edges."""
     _check(layer, edges)
     with recorded() as undo:
@@ -182,14 +191,14 @@ def asked(owner: Any, told: inspect.BoundArguments, inputs: list[Edge]) -> Any:
     return came
 
 
-def _check(layer: Any, edges: list[Edge]) -> None:
+def _check(layer: Layer, edges: list[Edge]) -> None:
     if layer._own_activity.l1 or layer._own_activity.l2:
         raise TypeError(f"activity_regularizer of {layer!r} would not act; give it to a layer inside")
     if layer.input_shape is not None and edges[0].sizes != layer.input_shape:
         raise ValueError(f"{layer!r} was given the input_shape {layer.input_shape}, and reads {edges[0].sizes} here")
 
 
-def _build(layer: Any, told: inspect.BoundArguments) -> None:
+def _build(layer: Layer, told: inspect.BoundArguments) -> None:
     """Have ``build`` make its layers, by the shapes of as many arguments of ``call`` as it takes."""
     shapes = [shape for value in told.arguments.values() if (shape := shapes_of(value)) is not None]
     takes = inspect.signature(layer.build).parameters.values()

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -45,11 +45,10 @@ class Composed(Model):
     _composition: Composition | None = None
 
     @classmethod
-    def of(cls, layer: Any, leads: bool = True) -> Composed:
+    def of(cls, layer: Layer, leads: bool = True) -> Composed:
         """The model that stands for a layer, or, where that serves other inputs, one more."""
         if leads and layer._model is not None:
-            found: Composed = layer._model
-            return found
+            return cast(Composed, layer._model)
         made: Composed = cls.__new__(cls)
         made._set(layer=layer)
         made._begin("float32", 0, None, layer.given_name if leads else None)
@@ -175,5 +174,4 @@ def model_of(made: Composition) -> Composed:
     if made.model is None:
         leader = Composed.of(made.layer)
         (leader if leader._graph is None else Composed.of(made.layer, leads=False)).take(made)
-    found: Composed = made.model
-    return found
+    return cast(Composed, made.model)
