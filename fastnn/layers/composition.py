@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 PLAIN = (bool, int, float, str, type(None))
 HINT = (
-    "{kind}.call is asked once, on edges and not on arrays: it may call layers, and add, subtract and multiply edges. "
+    "{kind}.call is asked once, on edges and not on arrays: it may call layers, and add, multiply and slice edges. "
     "NumPy code is a layer of its own, with call(self, x) and backward(self, dy), or a Lambda(function, gradient); "
     "see docs/own_layers.md"
 )

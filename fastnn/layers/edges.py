@@ -49,7 +49,8 @@ class Edge:
 
     Edges of one shape are added, subtracted and multiplied number by number, as the layers ``Add``, ``Subtract`` and
     ``Multiply`` do; with numbers, by which they may be divided, as ``Rescaling`` does. ``abs(h)`` and ``h ** 2`` are a
-    ``Maximum`` and a ``Multiply``, and ``activations.relu(h)`` is an ``Activation``.
+    ``Maximum`` and a ``Multiply``, and ``activations.relu(h)`` is an ``Activation``. ``h[:, 0]`` is a ``Cropping1D`` or
+    ``Cropping2D`` and a ``Reshape``, see :mod:`fastnn.layers.slicing`.
 
     >>> 1 - h / 2
     <edge (None, 8) of 'Rescaling(scale=-1.0, offset=1.0)'>
@@ -164,11 +165,10 @@ class Edge:
             raise TypeError(f"{self!r} is squared by ** 2, and has no power {shown(power)}; {OF_YOUR_OWN}")
         return self._joined("Multiply", self)
 
-    def __getitem__(self, places: object) -> NoReturn:
-        raise TypeError(
-            f"{self!r} has no slices: Cropping1D and Cropping2D leave places out, a recurrent layer's "
-            f"return_sequences=False gives its last step; {OF_YOUR_OWN}"
-        )
+    def __getitem__(self, places: object) -> Edge:
+        from fastnn.layers.slicing import sliced
+
+        return sliced(self, places)
 
     __radd__, __rmul__, __rmatmul__ = __add__, __mul__, __matmul__
 

@@ -49,7 +49,7 @@ IN_CALL = {
     "an array beside": (lambda self, x: np.ones(4) * x, TypeError, "goes with another edge or a number, got array"),
     "a comparison": (lambda self, x: x if x > 0 else -x, TypeError, "has no value to compare with 0"),
     "a condition": (lambda self, x: x if x else -x, TypeError, "has no value; a graph is the same for all data"),
-    "a slice": (lambda self, x: x[:, 0], TypeError, "has no slices"),
+    "a slice": (lambda self, x: x[0], TypeError, "has no slices of rows"),
     "a layer made in call": (
         lambda self, x: Dense(3)(x),
         ValueError,
