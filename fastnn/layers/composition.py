@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 PLAIN = (bool, int, float, str, type(None))
 HINT = (
-    "{kind}.call is asked once, on edges and not on arrays: it may call layers, and add, multiply and slice edges. "
-    "NumPy code is a layer of its own, with call(self, x) and backward(self, dy), or a Lambda(function, gradient); "
-    "see docs/own_layers.md"
+    "{kind}.call is asked once, on edges and not on arrays: it may call layers, and add, multiply and slice edges, "
+    "whose shapes have None for the rows. NumPy code is a layer of its own, with call(self, x) and "
+    "backward(self, dy), or a Lambda(function, gradient); see docs/own_layers.md"
 )
 INNER = ("_calls", "_compositions", "_constructed", "_model", "_own_given", "_place")  # attributes that are no user's
 

@@ -259,8 +259,33 @@ def test_a_constructor_that_forgets_its_base(use):
 
 
 def test_inputs_of_a_model_are_one_argument():
+    model = type("Block", (Model,), {"call": lambda self, x: x[0] + x[1]})()
+    for a in (np.ones((2, 3)), Input((3,))):
+        for second in (a, [a]):
+            with pytest.raises(
+                TypeError, match="takes its inputs as one argument, a list or dict of them; got several"
+            ):
+                model(a, second)
+    assert model([np.ones((2, 3))] * 2).max() == 2
     with pytest.raises(TypeError, match=r"missing a required argument: 'b'; inputs of a model are one argument, as in"):
         type("Block", (Model,), {"call": lambda self, a, b: a + b})().predict([np.ones((2, 3))] * 2)
+
+
+def test_a_model_inside_does_in_training_what_it_does():
+    base = Sequential([Dense(3), Dropout(0.5)])
+    with pytest.raises(TypeError, match="leave training=True out"):
+        base(Input((3,)), training=True)
+    assert base(Input((3,)), training=False).shape == (None, 3)
+    with pytest.raises(TypeError, match="training must be True or False, got 'yes'"):
+        base(np.ones((2, 3)), training="yes")
+    assert np.array_equal(base(np.ones((2, 3)), training=np.False_), base(np.ones((2, 3))))
+
+
+def test_what_layers_of_keras_have():
+    for name, words in (("compute_mask", "masks go with what layers give"), ("losses", "given to compile")):
+        for layer in (Dense(3), block(lambda self, x: 2 * x)):
+            with pytest.raises(AttributeError, match=f"no attribute '{name}': .*{words}"):
+                getattr(layer, name)
 
 
 def test_a_build_of_keras_and_weights_of_a_model():
