@@ -109,7 +109,7 @@ class Guarded(Listed):
         return super().__new__(cls)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in self.SETTABLE or name[0] == "_":
+        if name[0] == "_" or (name in self.SETTABLE and not hasattr(value, "forget_calls")):
             object.__setattr__(self, name, value)
             return
         if self._is_own(name):

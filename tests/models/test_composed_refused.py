@@ -281,6 +281,16 @@ def test_a_model_inside_does_in_training_what_it_does():
     assert np.array_equal(base(np.ones((2, 3)), training=np.False_), base(np.ones((2, 3))))
 
 
+@pytest.mark.parametrize("name", ["step", "stop_training", "optimizer", "name", "summary"])
+def test_layers_under_names_that_models_have(name):
+    def keeps(self):
+        super(type(self), self).__init__()
+        setattr(self, name, Dense(3))
+
+    with pytest.raises(AttributeError, match=f"Block.{name} cannot be set: every model has it; keep yours under"):
+        type("Block", (Model,), {"__init__": keeps, "call": doubled})()
+
+
 def test_what_layers_of_keras_have():
     for name, words in (("compute_mask", "masks go with what layers give"), ("losses", "given to compile")):
         for layer in (Dense(3), block(lambda self, x: 2 * x)):
