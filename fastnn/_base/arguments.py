@@ -163,10 +163,22 @@ def unknown_attribute(
     return AttributeError(f"{what}{nearest(name, known)}; it has {', '.join(known)}")
 
 
+OF_LAYERS = {  # what layers of Keras have
+    "add_loss add_metric losses metrics": "regularizers of the layers inside add to the loss; any other loss or metric "
+    "is given to compile",
+    "compute_mask supports_masking": "masks go with what layers give, and act in those that heed them, without a word; "
+    "masks of your own are given by mask=",
+    "compute_output_shape": "layer.output_shape(shape), without the rows",
+    "dtype_policy compute_dtype variable_dtype": "layer.dtype, None for that of the model",
+    "input output": "a layer that a model has called has them",
+}
+
+
 def weights_later(name: str, place: object) -> str:
     """What an error on an attribute adds where that is a weight, and the layer has no place for weights yet."""
-    if name in ("add_loss", "add_metric"):
-        return ": regularizers of the layers inside add to the loss; any other loss or metric is given to compile"
+    for names, told in OF_LAYERS.items():
+        if name in names.split():
+            return f": {told}"
     return " yet: a model that is built gives it; build(input_shape)" if place is None and name in WEIGHTS else ""
 
 

@@ -34,7 +34,8 @@ HERE = {
         no_grad inference_mode | model(x), model.predict and model.predictor keep nothing for gradients
         manual_seed set_seed seed random | fastnn.utils.set_random_seed(0), or seed=0 of a model
         save | model.save(path)
-        tensor Tensor from_numpy Variable KerasTensor ops numpy | @arrays
+        tensor Tensor from_numpy Variable KerasTensor numpy | @arrays
+        ops | NumPy computes with arrays; layers, activations, +, * and slices compute with the edges of a graph
         saving | @registered
         mixed_precision dtype_policies DTypePolicy | dtype="float64" or "mixed_bfloat16" of a model
         applications | there are no trained models; fastnn.interop.from_keras and from_onnx take over others'

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from fastnn._base.arguments import shown
-from fastnn.layers.edges import Call, Edge
+from fastnn.layers.edges import ARRAYS, Call, Edge
 from fastnn.layers.forgetting import recorded
 
 if TYPE_CHECKING:
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 PLAIN = (bool, int, float, str, type(None))
 HINT = (
-    "{kind}.call is asked once, on edges and not on arrays: it may call layers, and add, subtract and multiply edges. "
-    "NumPy code is a layer of its own, with call(self, x) and backward(self, dy), or a Lambda(function, gradient); "
-    "see docs/own_layers.md"
+    "{kind}.call is asked once, on edges and not on arrays: it may call layers, and add, multiply and slice edges, "
+    "whose shapes have None for the rows. NumPy code is a layer of its own, with call(self, x) and "
+    "backward(self, dy), or a Lambda(function, gradient); see docs/own_layers.md"
 )
 INNER = ("_calls", "_compositions", "_constructed", "_model", "_own_given", "_place")  # attributes that are no user's
 
@@ -123,9 +123,11 @@ def taken_apart(layer: object, came: Any, edges: list[Edge]) -> object:
         return type(came).__name__, *(taken_apart(layer, value, edges) for value in came)
     if not isinstance(came, (*PLAIN, Training)):
         who = layer if isinstance(layer, str) else repr(layer)
+        name = getattr(layer, "name", None) if getattr(layer, "_compositions", None) else None
+        become = f"; here the layer has become one: model.get_layer({name!r}).predict(array)" if name else ""
         raise TypeError(
             f"{who} takes and gives edges, as in h = layer(Input((4,))), with numbers and texts beside them, got "
-            f"{shown(came)}; arrays go through a model: Model(x, h).predict(array)"
+            f"{shown(came)}; {ARRAYS}{become}"
         )
     return type(came), None if isinstance(came, Training) else came
 
@@ -153,7 +155,9 @@ def bound(owner: Any, given: tuple[Any, ...], named: dict[str, Any]) -> inspect.
         missing = {name for name in ("training", "mask") if name in signature.parameters and name not in known}
         found = signature.bind(*given, **named, **dict.fromkeys(missing))
     except TypeError as error:
-        raise TypeError(f"{type(owner).__name__}.call: {error}") from None
+        is_model = hasattr(owner, "fit") and "missing" in str(error)
+        told = "; inputs of a model are one argument, as in call(self, inputs) with a, b = inputs" if is_model else ""
+        raise TypeError(f"{type(owner).__name__}.call: {error}{told}") from None
     if "training" in found.arguments and found.arguments["training"] is None:
         found.arguments["training"] = TRAINING
     return found

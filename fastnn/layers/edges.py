@@ -11,8 +11,18 @@ from numbers import Real
 from typing import Any, NoReturn
 
 from fastnn._base.arguments import shown
+from fastnn.layers.advice import OF_YOUR_OWN, instead_of
 
-OF_YOUR_OWN = "Lambda(function, gradient=...) computes what you like"
+OPERATORS = {  # what NumPy's functions of numbers and edges are in Python, from the left and from the right
+    "add": ("__add__", "__radd__"),
+    "subtract": ("__sub__", "__rsub__"),
+    "multiply": ("__mul__", "__rmul__"),
+    "divide": ("__truediv__", "__rtruediv__"),
+    "negative": ("__neg__", ""),
+    "absolute": ("__abs__", ""),
+}
+
+ARRAYS = "arrays go through a model: Model(x, h).predict(array)"
 
 
 class Edge:
@@ -39,7 +49,8 @@ class Edge:
 
     Edges of one shape are added, subtracted and multiplied number by number, as the layers ``Add``, ``Subtract`` and
     ``Multiply`` do; with numbers, by which they may be divided, as ``Rescaling`` does. ``abs(h)`` and ``h ** 2`` are a
-    ``Maximum`` and a ``Multiply``, and ``activations.relu(h)`` is an ``Activation``.
+    ``Maximum`` and a ``Multiply``, and ``activations.relu(h)`` is an ``Activation``. ``h[:, 0]`` is a ``Cropping1D`` or
+    ``Cropping2D`` and a ``Reshape``, see :mod:`fastnn.layers.slicing`.
 
     >>> 1 - h / 2
     <edge (None, 8) of 'Rescaling(scale=-1.0, offset=1.0)'>
@@ -74,7 +85,42 @@ class Edge:
         return f"<edge {self.shape} of {self.name!r}>"
 
     def __array__(self, *_: object, **__: object) -> NoReturn:
-        raise TypeError(f"{self!r} stands for data that are not there yet; make a Model of the graph and call it")
+        raise TypeError(
+            f"{self!r} stands for data that are not there yet, which functions of arrays want: layers, activations, +, "
+            f"- and * compute with it; or make a Model of the graph and call it"
+        )
+
+    def __array_ufunc__(self, function: Any, method: str, *came: Any, **named: Any) -> Edge:
+        left, right = OPERATORS.get(function.__name__, ("", "")) if method == "__call__" and not named else ("", "")
+        if isinstance(came[0], Edge) and left:
+            found: Edge = getattr(came[0], left)(*came[1:])
+            return found
+        if right and hasattr(self, right):
+            found = getattr(self, right)(came[0])
+            return found
+        raise self._no_array(function.__name__)
+
+    def __array_function__(self, function: Any, *_: object) -> NoReturn:
+        raise self._no_array(function.__name__)
+
+    @classmethod
+    def __torch_function__(cls, function: Any, *_: object) -> NoReturn:
+        name = function.__name__.strip("_")
+        raise TypeError(f"{name} of PyTorch computes with tensors, got an edge of a graph: {instead_of(name)}")
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name[0] == "_" or name in Edge.__slots__:
+            raise AttributeError(name)
+        told = f"{self!r} is no array, and has no {name!r}: {instead_of(name)}"
+        raise AttributeError(told, name=name, obj=self)
+
+    def _no_array(self, name: str) -> TypeError:
+        return TypeError(f"{name} computes with arrays, got {self!r}: {instead_of(name)}")
+
+    def _compared(self, other: object) -> NoReturn:
+        raise TypeError(f"{self!r} has no value to compare with {shown(other)}; a graph is the same for all data")
+
+    __lt__ = __gt__ = __le__ = __ge__ = _compared
 
     def __bool__(self) -> bool:
         raise TypeError(f"{self!r} has no value; a graph is the same for all data")
@@ -92,10 +138,18 @@ class Edge:
         return self._joined("Multiply", other) if isinstance(other, Edge) else self._scaled(self._number(other))
 
     def __truediv__(self, other: object) -> Edge:
+        if isinstance(other, Edge):
+            raise TypeError(f"{self!r} is divided by numbers, got {shown(other)}; {OF_YOUR_OWN}")
         divisor = self._number(other)
         if not divisor:
             raise ZeroDivisionError(f"{self!r} divided by 0")
         return self._scaled(1 / divisor)
+
+    def __rtruediv__(self, other: object) -> NoReturn:
+        raise TypeError(f"{shown(other)} cannot be divided by {self!r}: a divisor is a number; {OF_YOUR_OWN}")
+
+    def __matmul__(self, other: object) -> NoReturn:
+        raise self._no_array("matmul")
 
     def __rsub__(self, other: object) -> Edge:
         return self._scaled(-1, self._number(other))
@@ -111,14 +165,12 @@ class Edge:
             raise TypeError(f"{self!r} is squared by ** 2, and has no power {shown(power)}; {OF_YOUR_OWN}")
         return self._joined("Multiply", self)
 
-    def __getitem__(self, places: object) -> NoReturn:
-        raise TypeError(
-            f"{self!r} has no slices: Cropping1D and Cropping2D leave places out, a recurrent layer's "
-            f"return_sequences=False gives its last step; {OF_YOUR_OWN}"
-        )
+    def __getitem__(self, places: object) -> Edge:
+        from fastnn.layers.slicing import sliced
 
-    __radd__, __rmul__ = __add__, __mul__
-    __array_ufunc__ = None  # NumPy's numbers and arrays leave it to the edge what they do together
+        return sliced(self, places)
+
+    __radd__, __rmul__, __rmatmul__ = __add__, __mul__, __matmul__
 
     def activated(self, activation: Any) -> Edge:
         """The edge of an ``Activation`` layer, which ``activations.relu(edge)`` and its like give.
@@ -185,7 +237,7 @@ def edges_in(came: object, reader: object) -> tuple[Edge, ...]:
         if not isinstance(item, Edge):
             raise TypeError(
                 f"{reader!r} is called on edges, as in h = layer(Input((4,))), got {shown(item)}; "
-                f"arrays go through a model: Model(x, h).predict(array)"
+                f"{getattr(reader, 'instead_of_arrays', ARRAYS)}"
             )
     if not listed:
         raise ValueError(f"{reader!r} is called on no edge; give it at least one")

@@ -42,6 +42,10 @@ class Embedding(Described):
     [[[1.0, 1.0], [1.0, 1.0], [1.0, 1.0]]]
     """
 
+    instead_of_arrays = (
+        "vectors of places, as of np.arange(steps), are those of PositionEmbedding(steps), which adds them to what it "
+        "reads"
+    )
     input_dim: int
     output_dim: int
     embeddings_initializer: InitializerLike = default("uniform")

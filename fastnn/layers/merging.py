@@ -7,67 +7,14 @@ from collections.abc import Sequence
 from dataclasses import field
 
 from fastnn._base.arguments import flag, integer
-from fastnn._ops import Operation, merge, normalize
+from fastnn._ops import Operation, normalize
 from fastnn._ops import concatenate as concatenate_kind
 from fastnn._ops import dot as dot_kind
 from fastnn._ops.merge import Join
-from fastnn.layers.described import Described, described
-from fastnn.layers.merging_masked import MaskedJoin, masks_in_a_row
-from fastnn.layers.parameter import Parameter, Shape
-
-
-class Joining(Described):
-    """A layer that reads two edges or more."""
-
-    n_inputs: int | None = None
-    input_shape = None
-
-    def parameters(self, *shapes: Shape) -> tuple[Parameter, ...]:
-        return ()
-
-    def _check_count(self, shapes: tuple[Shape, ...]) -> None:
-        if len(shapes) < 2 or self.n_inputs not in (None, len(shapes)):
-            wanted = "a list of two edges" if self.n_inputs == 2 else "a list of at least two edges"
-            raise ValueError(f"{self!r} joins {wanted}, got {len(shapes)}")
-
-    def _refuse(self, shapes: tuple[Shape, ...], why: str) -> None:
-        told = " and ".join(str((None, *shape)) for shape in shapes)
-        raise ValueError(f"{self._told()} cannot join the shapes {told}: {why}")
-
-    def _told(self) -> str:
-        return repr(self) if self.name is None else f"{type(self).__name__} {self.name!r}"
-
-
-class Elementwise(Joining):
-    """Number by number; a last axis of 1 stands for as many as the others have."""
-
-    joined_mask, by_step = Join.MAXIMUM, True
-    join: Join
-
-    def output_shape(self, *shapes: Shape) -> Shape:
-        self._check_count(shapes)
-        width = max(shape[-1] for shape in shapes)
-        for shape in shapes:
-            if shape[:-1] != shapes[0][:-1] or shape[-1] not in (1, width):
-                self._refuse(shapes, "they must be equal but for a last axis of 1, which is repeated")
-        return (*shapes[0][:-1], width)
-
-    def operations(self, *shapes: Shape) -> tuple[Operation, ...]:
-        shape = self.output_shape(*shapes)
-        sizes = shapes[0][-1], shape[-1], math.prod(shape[:-1])
-        return (Operation(merge.OP, *sizes, geometry=(self.join,)),)
-
-
-class Choosing(Elementwise):
-    """Of masked inputs what counts is taken alone, see :mod:`fastnn.layers.merging_masked`."""
-
-    takes_masks = True
-
-    def operations(self, *shapes: Shape, masks: tuple[bool, ...] = ()) -> tuple[Operation, ...]:
-        if not any(masks):
-            return super().operations(*shapes)
-        made = MaskedJoin(shapes, masks)
-        return made.multiply() if self.join == Join.MULTIPLY else made.choose(self.join)
+from fastnn.layers.described import described
+from fastnn.layers.joining import Choosing, Elementwise, Joining
+from fastnn.layers.merging_masked import masks_in_a_row
+from fastnn.layers.parameter import Shape
 
 
 @described

@@ -39,7 +39,10 @@ def inner(name: str, came: object) -> Described:
     if not isinstance(came, Layer):
         raise TypeError(f"{name} must be a layer, got {shown(came)}")
     if not isinstance(came, Described):
-        raise TypeError(f"{name} must be a layer that comes with fastnn, got {shown(came)}, which is of your own")
+        raise TypeError(
+            f"{name} must be a layer that comes with fastnn, got {shown(came)}, which is of your own; "
+            f"wrap the layers inside it"
+        )
     return came
 
 

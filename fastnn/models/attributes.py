@@ -50,6 +50,7 @@ ELSEWHERE = {  # what other libraries have under these names
     "add_loss": "regularizers of layers, activity_regularizer too, add to the loss; any other is a loss of compile, or "
     "its slope dy of model.gradients(x, dy=dy)",
     "add_metric": "call compile(metrics=...)",
+    "add_weight": "weights are of layers, such as Dense, Scale and PositionEmbedding, or a layer of your own in NumPy",
     "fit_generator": "model.fit(generator)",
     "predict_generator": "model.predict(generator)",
     "evaluate_generator": "model.evaluate(generator)",
@@ -108,13 +109,15 @@ class Guarded(Listed):
         return super().__new__(cls)
 
     def __setattr__(self, name: str, value: object) -> None:
-        if name in self.SETTABLE or name[0] == "_":
+        if name[0] == "_" or (name in self.SETTABLE and not hasattr(value, "forget_calls")):
             object.__setattr__(self, name, value)
             return
         if self._is_own(name):
             self._set_own(name, value)
             return
         kind = type(self).__name__
+        if name == "built" and value is True and hasattr(type(self), "call"):  # as a build of Keras ends
+            return
         if name == "layers" and hasattr(type(self), "call"):
             raise AttributeError(f"{kind}.layers is what the model lists itself; keep yours as self.blocks")
         if name in INSTEAD:
@@ -141,8 +144,9 @@ class Guarded(Listed):
 
 
 def _names(cls: type) -> set[str]:
-    """What fastnn's own classes among the bases define."""
-    return {name for base in cls.__mro__ if base.__module__.startswith("fastnn.") for name in vars(base)}
+    """What fastnn's own classes among the bases define, without names that only say what stands elsewhere."""
+    own = [vars(base) for base in cls.__mro__ if base.__module__.startswith("fastnn.")]
+    return {name for held in own for name, value in held.items() if not isinstance(value, NotHere)}
 
 
 for _name, _hint in ELSEWHERE.items():

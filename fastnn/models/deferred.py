@@ -229,6 +229,11 @@ class Deferred(Typed):
         else:
             self._decide((), None, [], [])
 
+    @property
+    def told_before(self) -> Any:
+        """The losses of a compiled model that has no outputs yet, as they were given."""
+        return self._told[0] if self._told and self._graph is None else None
+
     # -- copies and configurations --------------------------------------------------------------
 
     def _structure_to_copy(self) -> object:

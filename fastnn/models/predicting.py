@@ -19,6 +19,7 @@ from fastnn._engine.pace import check_verbose, checked_steps
 from fastnn._plan.compile import MAX_BLOCK, compile_plan
 from fastnn.callbacks import check as check_callbacks
 from fastnn.callbacks.base import CallbacksLike
+from fastnn.layers.composition import check_training
 from fastnn.layers.edges import Edge, is_edges
 from fastnn.models import batches
 from fastnn.models.loops import OwnLoops
@@ -125,12 +126,20 @@ class Predicting(OwnLoops):
         not change.
         """
         if type(x) is not np.ndarray and is_edges(x):
-            if training is not True and is_edges(training):
-                raise TypeError(f"{self!r} takes its inputs as one argument, a list or dict of edges; got several")
+            if training is not False:
+                self._check_one(training)
+                check_training(self, training)
             return self.called(x)
-        if training is False or not flag("training", training):
+        if training is False:
+            return self._predicted(x)
+        self._check_one(training)
+        if not flag("training", training):
             return self._predicted(x)
         return self._in_training(x)
+
+    def _check_one(self, second: Any) -> None:
+        if is_edges(second) or np.ndim(second):
+            raise TypeError(f"{self!r} takes its inputs as one argument, a list or dict of them; got several")
 
     def _inputs_of(self, inputs: object) -> tuple[Edge, ...]:
         return super()._inputs_of(self.ends[0].split("the call", inputs) if isinstance(inputs, Mapping) else inputs)

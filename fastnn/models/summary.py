@@ -117,8 +117,11 @@ def _settings(layer: Item) -> str:
 
 
 def _training(model: Model) -> list[str]:
-    if model.loss is None or model.optimizer is None:
+    waiting = model.told_before
+    if model.optimizer is None or (model.loss is None and waiting is None):
         return ["not compiled"]
+    if model.loss is None:
+        return [f"loss {waiting!r}, optimizer {model.optimizer!r}"]
     metrics = model.metrics_of_all()
     names = ", ".join(getattr(loss, "name", "none") for loss in model.losses)
     told = f"loss {names}, optimizer {model.optimizer!r}"

@@ -73,7 +73,36 @@ def test_dot_of_matrices_sums_over_its_axes(rng, axes, formula, second):
     assert_close(value_of(rng, Dot(axes), (MATRICES[0], second)), expected, DOUBLE, 3)
 
 
+STRETCHED = {
+    "channels of an image": ((4, 5, 3), (1, 1, 3)),
+    "a column and a row": ((4, 1, 3), (1, 5, 1)),
+    "steps": ((1, 3), (4, 3)),
+}
+
+
+@pytest.mark.parametrize("case", STRETCHED)
+def test_axes_of_1_meet_longer_ones_as_in_numpy(rng, case):
+    x, y = (rng.normal(size=(3, *shape)) for shape in STRETCHED[case])
+    for layer, function in ((Add(), np.add), (Multiply(), np.multiply), (Maximum(), np.maximum)):
+        a, b = (Input(shape) for shape in STRETCHED[case])
+        model = Model([a, b], layer([a, b]), dtype="float64")
+        assert np.array_equal(model.predict([x, y]), function(x, y))
+        if function is np.add:
+            dx, dy = model.gradients([x, y], dy=np.ones_like(function(x, y)), wrt="inputs")
+            n = function(x, y).size
+            assert np.array_equal(dx, np.full(x.shape, n / x.size))
+            assert np.array_equal(dy, np.full(y.shape, n / y.size))
+    again = copy.deepcopy(model)
+    assert np.array_equal(again.predict([x, y]), np.maximum(x, y))
+
+
+def test_an_open_length_stretches_nothing():
+    with pytest.raises(ValueError, match="must be equal but for a last axis of 1"):
+        Input((None, 3)) * Input((1, 3))
+
+
 REFUSED = {
+    "fewer axes": (Multiply(), [(4, 5, 3), (3,)], ("Multiply", r"a vector by Reshape((1, 1, 3))")),
     "lengths": (Add(), [(3,), (4,)], ("Add", "(None, 3)", "(None, 4)", "repeated")),
     "axes": (Multiply(name="gate"), [(3,), (2, 3)], ("Multiply 'gate'", "(None, 2, 3)")),
     "not the last axis": (Average(), [(1, 3), (2, 3)], ("Average", "last axis of 1")),

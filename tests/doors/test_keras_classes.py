@@ -7,6 +7,7 @@ import pytest
 from oracles import keras_library
 
 import fastnn
+from fastnn.interop import from_keras
 from fastnn.layers import composition
 
 pytestmark = [
@@ -95,6 +96,34 @@ def transformer(keras):
     return Classifier(), RNG.integers(0, 20, (24, 6)).astype("float32"), RNG.integers(0, 2, 24)
 
 
+def tokens(keras):
+    """Of images: channels that are weighed, then attention of which the first token is read, and channels in halves."""
+    layers = keras.layers
+
+    class Squeeze(layers.Layer):
+        def build(self, input_shape):
+            self.pool = layers.GlobalAveragePooling2D(keepdims=True)
+            self.dense1 = layers.Dense(input_shape[-1] // 2, activation="relu")
+            self.dense2 = layers.Dense(input_shape[-1], activation="sigmoid")
+
+        def call(self, inputs):
+            return inputs * self.dense2(self.dense1(self.pool(inputs)))
+
+    class Network(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.squeeze = layers.Conv2D(8, 2, strides=2), Squeeze()
+            self.flat = layers.Reshape((9, 8))
+            self.attention, self.head = layers.MultiHeadAttention(2, 4), layers.Dense(3, activation="softmax")
+
+        def call(self, inputs):
+            h = self.flat(self.squeeze(self.conv(inputs)))
+            h = self.attention(h, h[:, :-1])
+            return self.head(h[:, 0, :4] * h[:, -1, 4:])
+
+    return Network(), RNG.normal(size=(24, 6, 6, 2)).astype("float32"), RNG.integers(0, 3, 24)
+
+
 def autoencoder(keras):
     """Two stacks in a class, with a model of the codes beside the rows."""
     layers = keras.layers
@@ -129,7 +158,7 @@ def give(ours, theirs):
                 give(value, getattr(theirs, name))
 
 
-@pytest.mark.parametrize("program", [residual, transformer, autoencoder])
+@pytest.mark.parametrize("program", [residual, transformer, tokens, autoencoder])
 def test_a_class_for_keras_is_the_same_model_here(program):
     keras = keras_library()
     theirs, x, y = program(keras)
@@ -146,3 +175,14 @@ def test_a_class_for_keras_is_the_same_model_here(program):
         losses.append(model.fit(x, y, epochs=2, batch_size=8, shuffle=False, verbose=0).history["loss"])
     np.testing.assert_allclose(*losses, rtol=1e-4)
     np.testing.assert_allclose(ours.predict(x), theirs.predict(x, verbose=0), rtol=1e-3, atol=1e-4)
+
+
+def test_operators_that_repeat_axes_of_1_come_from_keras(rng):
+    keras = keras_library()
+    image = keras.Input((4, 5, 3))
+    shares = keras.layers.Dense(3, activation="sigmoid")(keras.layers.GlobalAveragePooling2D(keepdims=True)(image))
+    theirs = keras.Model(image, [image * shares, image + shares])
+    x = rng.normal(size=(6, 4, 5, 3)).astype("float32")
+    ours = from_keras(theirs)
+    for made, wanted in zip(ours.predict(x), theirs.predict(x, verbose=0), strict=True):
+        np.testing.assert_allclose(made, wanted, atol=1e-6)

@@ -54,8 +54,8 @@ def test_gradients_of_a_measure_and_a_square(rng):
     np.testing.assert_allclose(slopes, np.sign(data - 0.5) + 2 * data, rtol=1e-5)
 
 
-@pytest.mark.parametrize("made", [lambda h: h[:, 0], lambda h: h[..., -1], lambda h: h**3, lambda h: h**0.5])
-def test_slices_and_other_powers_say_what_computes_them(made):
+@pytest.mark.parametrize("made", [lambda h: h[:, ::2], lambda h: h[:, [0, 1]], lambda h: h**3, lambda h: h**0.5])
+def test_other_slices_and_powers_say_what_computes_them(made):
     with pytest.raises(TypeError, match=r"Lambda\(function, gradient=...\) computes what you like"):
         made(Dense(2)(Input((3,))))
 

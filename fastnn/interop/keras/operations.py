@@ -71,9 +71,9 @@ def _known(
 
 
 def _ranks(edges: Sequence[Stored]) -> bool:
-    """Whether both edges have as many axes, so that a join means the same."""
+    """Whether both edges have as many axes, equal or 1 long, so that a join means the same."""
     first, second = (edge["config"]["shape"] for edge in edges)
-    return len(first) == len(second) and first == second
+    return len(first) == len(second) and all(a == b or 1 in (a, b) for a, b in zip(first, second, strict=True))
 
 
 def _rescaled(kind: str, number: float, edge_is_first: bool) -> dict[str, object] | None:
