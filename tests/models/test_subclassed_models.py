@@ -145,7 +145,7 @@ def test_what_wants_a_shape_says_so(capsys):
     lengths = Steps()
     lengths.build((None, None, 3))
     lengths.build((None, None, 3))
-    with pytest.raises(TypeError, match="takes its inputs as one argument, a list or dict of edges"):
+    with pytest.raises(TypeError, match="takes its inputs as one argument, a list or dict of them"):
         Steps()(Input((5, 3)), Input((5, 3)))
     with pytest.raises(ValueError, match=r"is built for \(None, 4\), got \(None, 5\); make another model"):
         model.build((None, 5))
