@@ -52,6 +52,7 @@ BASELINE = (
     "train",
     "walk",
 )
+COMPACT = ("placing",)  # by -O2: a call for one row waits for the others, which take 30 ns longer of 140 by it
 SYSTEMS = {"win32": "platform/win32", "emscripten": "platform/alone", "wasi": "platform/alone"}
 POSIX = "platform/posix"  # all others
 COMMON = ["-O3", "-g0", "-ffp-contract=off", "-fno-math-errno", "-fvisibility=hidden", "-Wall", "-Wextra"]
@@ -66,10 +67,9 @@ UNWOUND = ["-fno-asynchronous-unwind-tables"]  # nothing is thrown through C, wh
 SECTIONS = ["-ffunction-sections"]
 SORTED = "SECTIONS { .text.sorted : { *(SORT_BY_NAME(.text.*)) } } INSERT AFTER .text;\n"
 # Of what Cython writes; by -O2 it is 6 % smaller than by -O3, and as fast. By -Os it is a third smaller, and a
-# predictor takes a sixth longer for a row; without alignment a twentieth, and a tenth longer.
+# predictor takes a sixth longer for a row; without alignment a twentieth, and a tenth longer; with errors apart and for
+# size (--param=builtin-expect-probability=100) a twelfth, and a call 23 ns longer.
 GENERATED = ["-O2", "-Wno-unused-function", "-Wno-unused-parameter"]
-# What is unlikely there are errors: they are compiled for size and stand apart, 8 % of it.
-UNLIKELY = ["--param=builtin-expect-probability=100"]
 AVX512 = [f"-mavx512{part}" for part in ("f", "dq", "vl", "bw", "cd")]
 ISAS = {
     "x86": {
@@ -110,7 +110,7 @@ class BuildNative(build_ext):
                 use_clang_cl(self.compiler, self.plat_name)
             self._harden(ext)
             ext.extra_objects = self._compile_all()
-            generated = [*self.hardened, *self.guards, *GENERATED, *self.unwound, *self.unlikely]
+            generated = [*self.hardened, *self.guards, *GENERATED, *self.unwound]
             ext.extra_compile_args = self._spelt([*COMMON, *generated, *_last()])
             super().build_extension(ext)
         except Exception as error:  # whatever goes wrong, the pure Python backends still work
@@ -145,7 +145,7 @@ class BuildNative(build_ext):
 
     def _harden(self, ext):
         """Choose what this compiler and linker know of flags that make faults harmless, and leave no path of here."""
-        self.guards, self.hardened, self.smaller, self.unwound, self.unlikely = [], [], ["-O2"], [], []
+        self.guards, self.hardened, self.smaller, self.unwound = [], [], ["-O2"], []
         if self.is_cl:  # guards stacks and forbids memory that is written and run by itself
             return
         self.compiler.linker_so = [flag for flag in self.compiler.linker_so if not flag.startswith(RUNPATHS)]
@@ -158,7 +158,6 @@ class BuildNative(build_ext):
             self.guards = GUARDS if self._knows(source, GUARDS) else []
             self.smaller = next((flags for flags in SMALLER if self._knows(source, flags)), [])
             self.unwound = UNWOUND if self._knows(source, UNWOUND) else []
-            self.unlikely = UNLIKELY if self._knows(source, UNLIKELY) else []
             self.smaller = [*self.smaller, *self.unwound, *(UNALIGNED if self._knows(source, UNALIGNED) else [])]
             self.hardened = next((flags for flags in HARDENED if self._knows(source, flags)), [])
             ext.extra_link_args = [flag for flags in LINKED if self._knows(source, [], flags) for flag in flags]
@@ -183,7 +182,8 @@ class BuildNative(build_ext):
     def _compile_all(self):
         family = FAMILY.get(machine(self.plat_name), "other")
         baseline = [*self.guards, *(flag for flag in self.smaller if flag not in UNWOUND)]
-        jobs = [(name, baseline) for name in (*BASELINE, SYSTEMS.get(sys.platform, POSIX))]
+        files = (*BASELINE, SYSTEMS.get(sys.platform, POSIX))
+        jobs = [(name, baseline if name in COMPACT else self.guards) for name in files]
         kinds = {"f32": self.smaller, "f64": [flag for flag in self.smaller if flag not in VECTORS]}
         isas = ISAS[family].items()
         jobs += [(f"isa_{isa}_{kind}", [*of, *flags]) for isa, flags in isas for kind, of in kinds.items()]
