@@ -25,6 +25,7 @@ from fastnn import Input, Sequential
 from fastnn._kernels.peak import flops
 from fastnn.interop import to_onnx
 from fastnn.layers import Conv2D, Dense
+from fastnn.models.work import ops_of
 
 ROWS = (1, 1024)
 
@@ -39,11 +40,9 @@ def images(channels: int) -> Sequential:
     return Sequential([Conv2D(channels, 3, activation="relu", input_shape=(16, 16, channels))], seed=0)
 
 
-def work(model: Sequential) -> int:
+def work(model: Sequential) -> float:
     """Operations of a row's products, two each."""
-    kernels = [layer.get_weights()[0] for layer in model.layers]
-    places = [int(np.prod(layer.output_shape()[1:-1])) for layer in model.layers]
-    return sum(2 * kernel.size * n for kernel, n in zip(kernels, places, strict=True))
+    return sum(op.flop(training=False) for op in ops_of(model.prediction_plan(), 1))
 
 
 NETWORKS = {
