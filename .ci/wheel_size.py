@@ -6,7 +6,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-PACKED, INSTALLED = 2.56e6, 6.43e6  # what is wanted is 2.5 and 6; six sets of kernels take 1.8 of what is installed
+PACKED, INSTALLED = 2.56e6, 6.44e6  # what is wanted is 2.5 and 6; six sets of kernels take 1.8 of what is installed
 
 wheel = Path(sys.argv[1])
 with zipfile.ZipFile(wheel) as archive:

@@ -42,6 +42,7 @@ class Embedding(Described):
     [[[1.0, 1.0], [1.0, 1.0], [1.0, 1.0]]]
     """
 
+    _INNER = "instead_of_arrays"
     instead_of_arrays = (
         "vectors of places, as of np.arange(steps), are those of PositionEmbedding(steps), which adds them to what it "
         "reads"
