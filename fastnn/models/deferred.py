@@ -7,7 +7,7 @@ from then on one of a graph; a :class:`fastnn.Sequential` waits for a shape in t
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from fastnn._base.types import Config
@@ -18,7 +18,7 @@ from fastnn.layers.classes import captured, taken
 from fastnn.layers.edges import Edge
 from fastnn.layers.input import Input
 from fastnn.layers.parameter import Shape, check_shape, stated, without_batch
-from fastnn.models import changing
+from fastnn.models import changing, parts
 from fastnn.models.graph import trace
 from fastnn.models.naming import name_items, snake_case
 from fastnn.models.signatures import Typed
@@ -157,7 +157,7 @@ class Deferred(Typed):
                 chain: Any = self
                 chain.draft(self.items, self._inputs_of(inputs)[0].sizes)
                 self._waits = True
-            forgetting.note(lambda: _take_down(self))
+            forgetting.note(lambda: parts.take_down([self]))
         made: list[Edge] = super().called(inputs, whole=True)
         forgetting.note(lambda: self.forget_calls((made[0].call,)))
         return made if whole else self._structure_of(made)
@@ -201,15 +201,23 @@ class Deferred(Typed):
 
     @contextlib.contextmanager
     def built_for(self, x: object) -> Iterator[None]:
-        waiting = self._graph is None and self.has_call()
+        waiting = self._lacks_shape()
         if waiting:
             self._build(self.shapes_in(x))
         try:
             yield
         except BaseException:
             if waiting:
-                _take_down(self)
+                parts.take_down(self._built_together())
             raise
+
+    def _lacks_shape(self) -> bool:
+        """Whether data are to say what the model is built for."""
+        return self._graph is None and self.has_call()
+
+    def _built_together(self) -> Sequence[Network]:
+        """What was built with the model, itself among it."""
+        return [self]
 
     def take_down(self) -> None:
         if self._graph is None or not self.has_call():
@@ -286,8 +294,3 @@ def _by_output(loss: Any, metrics: Any, weighted_metrics: Any, loss_weights: Any
     several += [isinstance(came, Mapping) for came in groups]
     several += [any(one is None or isinstance(one, list) for one in came) for came in groups if isinstance(came, list)]
     return any(several)
-
-
-def _take_down(model: Deferred) -> None:
-    model.take_down()
-    model.leave_empty_store()

@@ -21,3 +21,11 @@ def settle(whole: Network, models: Sequence[Any]) -> None:
     for model in reversed(models):
         if model.waits:
             model.settle_inside(whole)
+
+
+def take_down(models: Sequence[Network]) -> None:
+    """Have models that were built together be as before: none has the parameters of another one that is gone."""
+    for model in models:
+        model.take_down()
+    for model in models:
+        model.leave_empty_store()

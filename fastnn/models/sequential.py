@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import weakref
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -256,21 +255,11 @@ class Sequential(Model):
                 raise ValueError(f"{item!r} has several outputs, and a Sequential is a chain")
         self._edges, self._graph = edges, trace([edges[0]], [edges[-1]])
 
-    @contextlib.contextmanager
-    def built_for(self, x: object) -> Iterator[None]:
-        waiting = not self.built
-        if waiting:
-            self._build(self.shapes_in(x))
-        try:
-            yield
-        except BaseException:
-            if waiting:
-                unbuilt = [self, *self._built_here]
-                for item in unbuilt:
-                    item.take_down()
-                for item in unbuilt:
-                    item.leave_empty_store()
-            raise
+    def _lacks_shape(self) -> bool:
+        return not self.built
+
+    def _built_together(self) -> Sequence[Model]:
+        return [self, *self._built_here]
 
     @property
     def ends(self) -> tuple[Structure, Structure]:

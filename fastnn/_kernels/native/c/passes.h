@@ -128,8 +128,10 @@ static inline void do_shared(const fnn_network *network, const fnn_op *op, const
                              range rows, walkers by) {
     const fnn_op_kernels *kernels = network->kernels->ops[op->kind];
     const range own = share(backward ? op->n_in : op->n_out, SHARED_UNIT, by.team, by.thread);
-    if (backward) kernels->activate(op, &network->model, 1, rows.begin, rows.end);
-    fnn_lap_of_op(block, &network->model, op, FNN_ACTIVATE_BACK);
+    if (backward) {
+        kernels->activate(op, &network->model, 1, rows.begin, rows.end);
+        fnn_lap_of_op(block, &network->model, op, FNN_ACTIVATE_BACK);
+    }
     meet(by.team, block->clock);
     if (own.begin < own.end) kernels->multiply(op, &network->model, block, backward, own.begin, own.end);
     fnn_lap_of_op(block, &network->model, op, backward ? FNN_BACK : FNN_FORWARD);
@@ -137,6 +139,18 @@ static inline void do_shared(const fnn_network *network, const fnn_op *op, const
     if (backward) return;
     kernels->activate(op, &network->model, 0, rows.begin, rows.end);
     fnn_lap_of_op(block, &network->model, op, FNN_ACTIVATE);
+}
+
+/* An op that is not done by each thread for its rows; false for others. */
+static inline int do_together(const fnn_network *network, const fnn_op *op, const fnn_block *block, int backward,
+                              range rows, walkers by) {
+    if (network->kernels->ops[op->kind]->whole)
+        do_whole(network, op, block, backward, by);
+    else if (is_shared(network, op, block, by))
+        do_shared(network, op, block, backward, rows, by);
+    else
+        return 0;
+    return 1;
 }
 
 /* Whether rows pass through the ops a few at a time, or meet at ops that measure the batch: see stages.c. */
@@ -154,11 +168,7 @@ static inline void forward_rows(const fnn_network *network, const fnn_block *blo
     for (int i = 0; i < model->header->n_ops; i++) {
         const fnn_op *op = &model->ops[i];
         const fnn_op_kernels *kernels = network->kernels->ops[op->kind];
-        if (kernels->whole)
-            do_whole(network, op, block, 0, by);
-        else if (is_shared(network, op, block, by))
-            do_shared(network, op, block, 0, rows, by);
-        else if (rows.begin < rows.end)
+        if (!do_together(network, op, block, 0, rows, by) && rows.begin < rows.end)
             kernels->forward(op, model, block, rows.begin, rows.end);
         fnn_lap_of_op(block, model, op, FNN_FORWARD);
     }
@@ -188,11 +198,7 @@ static inline void backward_rows(const fnn_network *network, const fnn_block *bl
         const fnn_op_kernels *kernels = network->kernels->ops[op->kind];
         if (!has_way_back(network, i)) continue;
         if (rows.begin < rows.end) penalize_output(network, op, block, rows);
-        if (kernels->whole)
-            do_whole(network, op, block, 1, by);
-        else if (is_shared(network, op, block, by))
-            do_shared(network, op, block, 1, rows, by);
-        else if (rows.begin < rows.end)
+        if (!do_together(network, op, block, 1, rows, by) && rows.begin < rows.end)
             kernels->backward_rows(op, model, block, rows.begin, rows.end);
         fnn_lap_of_op(block, model, op, FNN_BACK);
     }
@@ -241,11 +247,7 @@ static inline void forward_pieces(const fnn_network *network, const fnn_block *b
     for (int i = 0; i < model->header->n_ops; i++) {
         const fnn_op *op = &model->ops[i];
         const fnn_op_kernels *kernels = network->kernels->ops[op->kind];
-        if (kernels->whole)
-            do_whole(network, op, block, 0, by);
-        else if (is_shared(network, op, block, by))
-            do_shared(network, op, block, 0, rows, by);
-        else
+        if (!do_together(network, op, block, 0, rows, by))
             run_pieces(kernels->forward, op, model, block, rows, FNN_FORWARD, by);
     }
 }
@@ -261,11 +263,7 @@ static inline void backward_pieces(const fnn_network *network, const fnn_block *
         const fnn_op_kernels *kernels = network->kernels->ops[op->kind];
         if (!has_way_back(network, i)) continue;
         penalize_output(network, op, block, rows);
-        if (kernels->whole)
-            do_whole(network, op, block, 1, by);
-        else if (is_shared(network, op, block, by))
-            do_shared(network, op, block, 1, rows, by);
-        else
+        if (!do_together(network, op, block, 1, rows, by))
             run_pieces(kernels->backward_rows, op, model, block, rows, FNN_BACK, by);
     }
 }

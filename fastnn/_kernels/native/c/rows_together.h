@@ -15,20 +15,8 @@ static int64_t rows_at_once(int64_t n) { return at_least(1, at_most(LANES, NUMBE
 INLINE vf lanes_of_row(vf (*join)(vf, vf), real start, vf (*term)(const void *, int64_t, int), const void *context,
                        int64_t n) {
     vf acc[GROUPS];
-    int64_t i = 0;
-    UNROLL for (int g = 0; g < GROUPS; g++)
-        acc[g] = vf_set1(start);
-    for (; i + LOGICAL_LANES <= n; i += LOGICAL_LANES) {
-        UNROLL for (int g = 0; g < GROUPS; g++)
-            acc[g] = join(acc[g], term(context, i + g * LANES, LANES));
-    }
-    if (i < n) {
-        ONCE for (int g = 0; g < GROUPS; g++) vec_row_group(join, start, term, context, i, n, g, acc);
-    }
-    UNROLL for (int half = GROUPS / 2; half; half /= 2) {
-        UNROLL for (int g = 0; g < half; g++)
-            acc[g] = join(acc[g], acc[g + half]);
-    }
+    vec_row_lanes(join, start, term, context, n, 1, acc);
+    vec_join_groups(join, acc);
     return acc[0];
 }
 

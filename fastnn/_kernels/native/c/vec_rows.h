@@ -52,12 +52,17 @@ INLINE vf vec_upper(vf a, int half) {
     return upper;
 }
 
-/* Folds all logical lanes into one number. */
-INLINE real vec_fold(vf (*join)(vf, vf), vf *acc) {
+/* Folds the groups of logical lanes into the first. */
+INLINE void vec_join_groups(vf (*join)(vf, vf), vf *acc) {
     UNROLL for (int half = GROUPS / 2; half; half /= 2) {
         UNROLL for (int g = 0; g < half; g++)
             acc[g] = join(acc[g], acc[g + half]);
     }
+}
+
+/* Folds all logical lanes into one number. */
+INLINE real vec_fold(vf (*join)(vf, vf), vf *acc) {
+    vec_join_groups(join, acc);
     UNROLL for (int half = LANES / 2; half; half /= 2)
         acc[0] = join(acc[0], vec_upper(acc[0], half));
     return acc[0][0];
@@ -77,11 +82,10 @@ enum { ALL_LOOPED = 1 };
 enum { ALL_LOOPED = 0 };
 #endif
 
-/* Joins term(context, i, some) over a row of n. Where the row's end is `looped`, the term stands there once and not for
- * each group, for terms of much code: softmax takes 5 % longer with it. */
-INLINE real vec_row_of(vf (*join)(vf, vf), real start, vf (*term)(const void *, int64_t, int), const void *context,
-                       int64_t n, const int looped) {
-    vf acc[GROUPS];
+/* Joins term(context, i, some) over a row of n, lane by logical lane. Where the row's end is `looped`, the term stands
+ * there once and not for each group, for terms of much code: softmax takes 5 % longer with it. */
+INLINE void vec_row_lanes(vf (*join)(vf, vf), real start, vf (*term)(const void *, int64_t, int), const void *context,
+                          int64_t n, const int looped, vf *acc) {
     int64_t i = 0;
     UNROLL for (int g = 0; g < GROUPS; g++)
         acc[g] = vf_set1(start);
@@ -95,6 +99,12 @@ INLINE real vec_row_of(vf (*join)(vf, vf), real start, vf (*term)(const void *, 
         UNROLL for (int g = 0; g < GROUPS; g++)
             vec_row_group(join, start, term, context, i, n, g, acc);
     }
+}
+
+INLINE real vec_row_of(vf (*join)(vf, vf), real start, vf (*term)(const void *, int64_t, int), const void *context,
+                       int64_t n, const int looped) {
+    vf acc[GROUPS];
+    vec_row_lanes(join, start, term, context, n, looped, acc);
     return vec_fold(join, acc);
 }
 
